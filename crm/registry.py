@@ -1,0 +1,362 @@
+"""The entity registry: which local records can be synced, and their fields as types, derived from the models.
+
+A `Field` here is the local counterpart of an adapter's field. The registry also knows how a row of the database turns into
+canonical values and back; nothing else in the project reads columns of an entity it does not know by name.
+
+A *row* is a dict of column names to JSON, exactly as PostgreSQL's `to_jsonb(record)` gives it and as
+`jsonb_populate_recordset` takes it: the change feed, the history, the engine and the services share this form.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import values
+from crm import fields as kinds
+from crm.models import Company, Contact, CustomField, Deal, Person, Record, SelectOption, Task
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from values import Type, Unfit, Value
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A local field. `column` is the row's key; custom fields are named "custom.<name>" and stand in `custom`."""
+
+    name: str
+    label: str
+    type: Type
+    column: str
+    many: bool = False
+    read_only: bool = False
+    required: bool = False
+    options: tuple[str, ...] = ()
+    target: str = ""  # relation: the other entity
+    max_length: int | None = None
+    critical: bool = False
+    custom: bool = False
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A kind of record. `keys` are the fields that may pair records at a first meeting, best first."""
+
+    name: str
+    model: type[Record]
+    title: str
+    keys: tuple[str, ...]
+    search: tuple[str, ...]
+    columns_shown: tuple[str, ...]
+    icon: str
+    fields: dict[str, Field] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return str(self.model._meta.verbose_name).capitalize()
+
+    @property
+    def plural(self) -> str:
+        return str(self.model._meta.verbose_name_plural).capitalize()
+
+    @cached_property
+    def table(self) -> str:
+        return self.model._meta.db_table
+
+    @cached_property
+    def columns(self) -> list[str]:
+        return [f.column for f in self.model._meta.concrete_fields]
+
+
+@dataclass(frozen=True)
+class Declared:
+    model: type[Record]
+    title: str
+    keys: tuple[str, ...]
+    search: tuple[str, ...]
+    shown: tuple[str, ...]
+    icon: str
+    critical: tuple[str, ...] = ()
+
+
+ENTITIES: dict[str, Declared] = {
+    "contact": Declared(
+        Contact,
+        "name",
+        ("email", "name", "phone"),
+        ("name", "email"),
+        ("name", "email", "phone", "company", "status", "owner"),
+        "users",
+        ("email", "phone"),
+    ),
+    "company": Declared(
+        Company,
+        "name",
+        ("website", "name"),
+        ("name",),
+        ("name", "industry", "city", "employees", "website", "owner"),
+        "building-2",
+    ),
+    "deal": Declared(
+        Deal,
+        "name",
+        ("name",),
+        ("name",),
+        ("name", "amount", "stage", "close_date", "company", "owner"),
+        "handshake",
+        ("amount",),
+    ),
+    "task": Declared(
+        Task,
+        "title",
+        ("title",),
+        ("title",),
+        ("title", "done", "due_at", "priority", "assignee", "deal"),
+        "list-checks",
+    ),
+}
+
+READ_ONLY = {"id", "created_at", "updated_at"}
+HIDDEN = {"custom"}
+
+
+def names() -> list[str]:
+    return list(ENTITIES)
+
+
+def entity(name: str) -> Entity:
+    """The entity with the tenant's own fields and options. Two small queries. Raises KeyError for an unknown name."""
+    declared = ENTITIES[name]
+    options: dict[str, list[str]] = {}
+    for field_name, option in SelectOption.objects.filter(entity=name).values_list("field", "name"):
+        options.setdefault(field_name, []).append(option)
+    described = _built_in(name, declared, options)
+    for own in CustomField.objects.filter(entity=name):
+        described[f"custom.{own.name}"] = Field(
+            name=f"custom.{own.name}",
+            label=own.label,
+            type=Type(own.type),
+            column="custom",
+            options=tuple(own.options),
+            target=own.target,
+            many=Type(own.type) is Type.RELATION,
+            custom=True,
+        )
+    return Entity(
+        name,
+        declared.model,
+        declared.title,
+        declared.keys,
+        declared.search,
+        declared.shown,
+        declared.icon,
+        described,
+    )
+
+
+def _built_in(name: str, declared: Declared, options: Mapping[str, list[str]]) -> dict[str, Field]:
+    described = {}
+    for column in declared.model._meta.concrete_fields:
+        if column.name in HIDDEN or column.name.endswith("_currency"):
+            continue
+        kind, many = _type(column)
+        described[column.name] = Field(
+            name=column.name,
+            label=str(column.verbose_name).capitalize() if column.name != "id" else "ID",
+            type=kind,
+            column=column.column,
+            many=many,
+            read_only=column.name in READ_ONLY,
+            required=column.name == declared.title,
+            options=tuple(dict.fromkeys([*getattr(column, "options", ()), *options.get(column.name, [])])),
+            target=_target(column),
+            max_length=getattr(column, "max_length", None),
+            critical=column.name in declared.critical,
+        )
+    return described
+
+
+TYPES: tuple[tuple[type[models.Field], Type], ...] = (  # first match wins: subclasses stand before their bases
+    (kinds.SelectField, Type.SELECT),
+    (kinds.PhoneField, Type.PHONE),
+    (kinds.LongTextField, Type.LONG_TEXT),
+    (kinds.MoneyField, Type.MONEY),
+    (kinds.RelationField, Type.RELATION),
+    (ArrayField, Type.MULTI_SELECT),
+    (models.EmailField, Type.EMAIL),
+    (models.URLField, Type.URL),
+    (models.BooleanField, Type.BOOLEAN),
+    (models.DateTimeField, Type.DATETIME),
+    (models.DateField, Type.DATE),
+    (models.DecimalField, Type.DECIMAL),
+    (models.IntegerField, Type.INTEGER),
+    (models.UUIDField, Type.TEXT),
+    (models.CharField, Type.TEXT),
+    (models.TextField, Type.LONG_TEXT),
+)
+
+
+def _type(column: Any) -> tuple[Type, bool]:
+    if isinstance(column, models.ForeignKey):
+        return (Type.PERSON, False) if column.related_model is Person else (Type.RELATION, False)
+    for kind, described in TYPES:
+        if isinstance(column, kind):
+            return described, isinstance(column, kinds.RelationField)
+    raise TypeError(f"no canonical type for {column}")
+
+
+def _target(column: Any) -> str:
+    if isinstance(column, kinds.RelationField):
+        return column.to
+    if isinstance(column, models.ForeignKey) and column.related_model is not Person:
+        return column.related_model._meta.model_name
+    return ""
+
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+
+class People:
+    """E-mails and ids of the tenant's people, read once; unknown e-mails are added when asked for."""
+
+    def __init__(self) -> None:
+        pairs = list(Person.objects.values_list("id", "email"))
+        self.emails: dict[int, str] = dict(pairs)
+        self.ids: dict[str, int] = {email: pk for pk, email in pairs}
+
+    def id(self, email: str) -> int:
+        email = email.strip().lower()
+        if email not in self.ids:
+            person, _ = Person.objects.get_or_create(
+                email=email, defaults={"name": email.split("@")[0].replace(".", " ").title()}
+            )
+            self.ids[email], self.emails[person.pk] = person.pk, email
+        return self.ids[email]
+
+
+# --- rows <-> canonical values --------------------------------------------------------------------------------------
+
+
+def reader(described: Field, people: People) -> Callable[[Row], Value]:
+    """A function that takes a field's canonical value out of a row. Made once per field, run once per record."""
+    column, kind = described.column, described.type
+    if described.custom:
+        name = described.name.partition(".")[2]
+        return lambda row: (row["custom"] or {}).get(name)
+    if kind in (Type.INTEGER, Type.BOOLEAN, Type.DATE):
+        return lambda row: row[column]
+    if kind is Type.DECIMAL:
+        return lambda row: None if row[column] is None else values.decimal(row[column])
+    if kind is Type.MONEY:
+        currency = f"{column}_currency"
+        return lambda row: (
+            None
+            if row[column] is None
+            else {"amount": values.decimal(row[column]), "currency": row[currency] or None}
+        )
+    if kind is Type.DATETIME:
+        return lambda row: None if row[column] is None else values.datetime(row[column])
+    if kind is Type.PERSON:
+        return lambda row: people.emails.get(row[column])
+    if kind is Type.MULTI_SELECT or described.many:
+        return lambda row: sorted(row[column]) or None if row[column] else None
+    if kind is Type.RELATION:
+        return lambda row: None if row[column] is None else [str(row[column])]
+    return lambda row: row[column] or None
+
+
+def check(described: Field, value: Value) -> Value:
+    """`value` in canonical form and within what the field can hold. Raises Unfit with words for a person."""
+    value = values.canonical(described.type, value)
+    if value is None:
+        if described.required:
+            raise Unfit(f"{described.label} must not be empty")
+        return False if described.type is Type.BOOLEAN else None
+    if described.max_length and isinstance(value, str) and len(value) > described.max_length:
+        raise Unfit(f"{described.label} holds {described.max_length} characters, this has {len(value)}")
+    if described.type is Type.SELECT and described.options and value not in described.options:
+        raise Unfit(f"{described.label} has no option “{value}”")
+    if described.type is Type.RELATION and not described.many and len(value) > 1:
+        raise Unfit(f"{described.label} holds one record, this has {len(value)}")
+    if described.type is Type.PERSON and isinstance(value, list):
+        if len(value) > 1:
+            raise Unfit(f"{described.label} holds one person, this has {len(value)}")
+        value = value[0]
+    if described.type is Type.PERSON and "@" not in value:
+        raise Unfit(f"{described.label}: this person’s e-mail is not visible")
+    if described.type is Type.EMAIL and ("@" not in value or " " in value.strip()):
+        raise Unfit(f"“{value}” is not an e-mail address")
+    if described.type in (Type.INTEGER,) and not -(2**31) <= value < 2**31:
+        raise Unfit(f"{described.label} is out of range")
+    if described.type in (Type.DECIMAL, Type.MONEY):
+        _check_number(described, value if isinstance(value, str) else value["amount"])
+    return value
+
+
+def _check_number(described: Field, text: str) -> None:
+    number = Decimal(text)
+    if abs(number) >= Decimal(10) ** 14:
+        raise Unfit(f"{described.label} is out of range")
+    if number != round(number, 4):
+        raise Unfit(f"{described.label} keeps four decimals, “{text}” has more")
+
+
+def write(row: Row, described: Field, value: Value, people: People) -> None:
+    """Put a canonical value, already checked, into a row."""
+    column, kind = described.column, described.type
+    if described.custom:
+        own = dict(row.get("custom") or {})
+        name = described.name.partition(".")[2]
+        own.pop(name, None) if value is None else own.__setitem__(name, value)
+        row["custom"] = own
+    elif kind is Type.MONEY:
+        row[column] = value["amount"] if value else None
+        row[f"{column}_currency"] = (value or {}).get("currency") or ""
+    elif kind is Type.PERSON:
+        row[column] = people.id(value) if value else None
+    elif kind is Type.MULTI_SELECT or described.many:
+        row[column] = value or []
+    elif kind is Type.RELATION:
+        row[column] = value[0] if value else None
+    elif kind is Type.BOOLEAN:
+        row[column] = bool(value)
+    elif kind in (Type.INTEGER, Type.DECIMAL, Type.DATE, Type.DATETIME):
+        row[column] = value
+    else:
+        row[column] = value or ""
+
+
+def blank_row(described: Entity, record_id: Any, now: dt.datetime) -> Row:
+    """A new row with every column at its default, in the form that the database takes."""
+    row: Row = {}
+    for column in described.model._meta.concrete_fields:
+        default = column.get_default() if column.has_default() else None
+        row[column.column] = default
+    stamp = now.isoformat()
+    return row | {"id": str(record_id), "created_at": stamp, "updated_at": stamp}
+
+
+def add_options(entity_name: str, field_name: str, options: Iterable[str]) -> None:
+    """Let a built-in or custom select field take these options as well. Idempotent."""
+    if field_name.startswith("custom."):
+        own = CustomField.objects.select_for_update().get(entity=entity_name, name=field_name.partition(".")[2])
+        own.options = list(dict.fromkeys([*own.options, *options]))
+        own.save(update_fields=["options"])
+        return
+    SelectOption.objects.bulk_create(
+        [SelectOption(entity=entity_name, field=field_name, name=name) for name in options], ignore_conflicts=True
+    )
+
+
+def rows(described: Entity, ids: Iterable[Any], lock: bool = False) -> dict[str, Row]:
+    """{id: row} of the records that exist. With `lock`, they stay as they are until the transaction ends."""
+    sql = f'SELECT to_jsonb(r) FROM "{described.table}" r WHERE id = ANY(%s::uuid[]) ORDER BY id'  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql + (" FOR UPDATE" if lock else ""), [[str(pk) for pk in ids]])
+        return {row["id"]: row for (row,) in cursor.fetchall()}
