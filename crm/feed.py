@@ -84,12 +84,15 @@ class FeedTrigger(pgtrigger.Trigger):
             "DELETE": "SELECT o.id, to_jsonb(o) AS before, NULL::jsonb AS after FROM old_rows o",
         }[str(self.operation)]
         return f"""
-            INSERT INTO crm_change (txid, entity, record_id, operation, before, after, actor, origin, at)
-            SELECT pg_current_xact_id()::text::bigint, '{self.entity}', r.id, '{str(self.operation).lower()}',
-                   r.before, r.after,
-                   coalesce(nullif(current_setting('raccord.actor', true), ''), '{{}}')::jsonb,
-                   coalesce(current_setting('raccord.origin', true), ''), clock_timestamp()
-            FROM ({select}) r;
+            -- the table's own schema, so that a statement with another search path is recorded where it belongs
+            EXECUTE format($feed$
+                INSERT INTO %I.crm_change (txid, entity, record_id, operation, before, after, actor, origin, at)
+                SELECT pg_current_xact_id()::text::bigint, '{self.entity}', r.id, '{str(self.operation).lower()}',
+                       r.before, r.after,
+                       coalesce(nullif(current_setting('raccord.actor', true), ''), '{{}}')::jsonb,
+                       coalesce(current_setting('raccord.origin', true), ''), clock_timestamp()
+                FROM ({select}) r
+            $feed$, TG_TABLE_SCHEMA);
             RETURN NULL;
         """
 
@@ -100,7 +103,13 @@ def triggers(entity: str) -> list[pgtrigger.Trigger]:
     return [
         *(FeedTrigger(entity, operation) for operation in operations),
         # TRUNCATE has no rows to record: it would be a silent loss
-        pgtrigger.Protect(name="no_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement),
+        pgtrigger.Trigger(
+            name="no_truncate",
+            operation=pgtrigger.Truncate,
+            level=pgtrigger.Statement,
+            when=pgtrigger.Before,
+            func="RAISE EXCEPTION 'records are deleted with DELETE, so that the change feed sees them';",
+        ),
     ]
 
 

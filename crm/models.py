@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Lower, Upper
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm import feed
@@ -56,7 +55,6 @@ class Company(Record):
         triggers = feed.triggers("company")
         indexes = [
             models.Index(Lower("name"), "id", name="company_name_key"),
-            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="company_name_search"),
         ]
 
     def __str__(self) -> str:
@@ -88,8 +86,6 @@ class Contact(Record):
         indexes = [
             models.Index(Lower("email"), name="contact_email_key"),
             models.Index(Lower("name"), "id", name="contact_name_key"),
-            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="contact_name_search"),
-            GinIndex(OpClass(Upper("email"), name="gin_trgm_ops"), name="contact_email_search"),
         ]
 
     def __str__(self) -> str:
@@ -115,7 +111,6 @@ class Deal(Record):
         triggers = feed.triggers("deal")
         indexes = [
             models.Index(Lower("name"), "id", name="deal_name_key"),
-            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="deal_name_search"),
         ]
 
     def __str__(self) -> str:
@@ -142,7 +137,6 @@ class Task(Record):
         triggers = feed.triggers("task")
         indexes = [
             models.Index(Lower("title"), "id", name="task_title_key"),
-            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="task_title_search"),
         ]
 
     def __str__(self) -> str:
@@ -202,8 +196,8 @@ class Change(models.Model):
 
     class Meta:
         indexes = [
-            models.Index("entity", "txid", "id", name="change_feed"),
-            models.Index("record_id", "id", name="change_history"),
+            models.Index(fields=["entity", "txid", "id"], name="change_feed"),
+            models.Index(fields=["record_id", "id"], name="change_history"),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ A *row* is a dict of column names to JSON, exactly as PostgreSQL's `to_jsonb(rec
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -359,4 +360,10 @@ def rows(described: Entity, ids: Iterable[Any], lock: bool = False) -> dict[str,
     sql = f'SELECT to_jsonb(r) FROM "{described.table}" r WHERE id = ANY(%s::uuid[]) ORDER BY id'  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql + (" FOR UPDATE" if lock else ""), [[str(pk) for pk in ids]])
-        return {row["id"]: row for (row,) in cursor.fetchall()}
+        found = [load_row(text) for (text,) in cursor.fetchall()]
+    return {row["id"]: row for row in found}
+
+
+def load_row(text: str) -> Row:
+    """A row from PostgreSQL's JSON. Numbers with a point stay text: a float would lose digits of an amount."""
+    return json.loads(text, parse_float=str)

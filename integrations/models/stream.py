@@ -1,0 +1,105 @@
+"""What an integration keeps in step: collections paired with entities, and their fields."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from crm.fields import new_id
+from integrations.models.instance import IntegrationInstance
+
+
+class Direction(models.TextChoices):
+    BOTH = "both", _("Both ways")
+    IMPORT = "import", _("Only in: from the tool to here")
+    EXPORT = "export", _("Only out: from here to the tool")
+
+
+class Policy(models.TextChoices):
+    """Who wins a field that both sides changed. Every such conflict is recorded, whoever wins."""
+
+    NEWEST = "newest", _("The newest edit wins")
+    LOCAL = "local", _("Here wins")
+    REMOTE = "remote", _("The tool wins")
+    ASK = "ask", _("Ask a person")
+
+
+class Matching(models.TextChoices):
+    MATCH_OR_CREATE = "match_or_create", _("Pair what matches, create the rest")
+    CREATE_ONLY = "create_only", _("Pair nothing, create everything")
+    MATCH_ONLY = "match_only", _("Pair what matches, create nothing")
+
+
+class Deletions(models.TextChoices):
+    IGNORE = "ignore", _("Leave the other side alone")
+    ARCHIVE = "archive", _("Delete on the other side too")
+
+
+class Stream(models.Model):
+    """One collection with one entity.
+
+    schema: the collection as last described (JSON of adapters.base.Schema). cursor: the adapter's, durable.
+    feed_txid, feed_id: how far the change feed has been looked through. version: counts changes of the mapping.
+    listed_at: end of the first complete reading; until then records that could match are held back.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    integration = models.ForeignKey(IntegrationInstance, models.CASCADE, related_name="streams")
+    collection = models.CharField(max_length=300)
+    collection_name = models.CharField(max_length=500)
+    collection_url = models.URLField(max_length=2000, blank=True, default="")
+    entity = models.CharField(max_length=50)
+    direction = models.CharField(max_length=10, choices=Direction.choices, default=Direction.BOTH)
+    policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.NEWEST)
+    matching = models.CharField(max_length=20, choices=Matching.choices, default=Matching.MATCH_OR_CREATE)
+    match_fields = models.JSONField(default=list)  # local field names, the first that has a value decides
+    deletions = models.CharField(max_length=10, choices=Deletions.choices, default=Deletions.ARCHIVE)
+    schema = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(default=1)
+    is_active = models.BooleanField(default=True)
+    problem_code = models.CharField(max_length=50, blank=True, default="")
+    problem_detail = models.TextField(blank=True, default="")
+
+    cursor = models.TextField(blank=True, default="")
+    listed_at = models.DateTimeField(null=True)
+    exported_at = models.DateTimeField(null=True)  # when the records that stood here were queued for the first export
+    swept_at = models.DateTimeField(null=True)
+    feed_txid = models.BigIntegerField(default=0)
+    feed_id = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "collection", "entity"], name="stream_pairs_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection_name} ↔ {self.entity}"
+
+    @property
+    def origin(self) -> str:
+        """How the change feed names what this stream brought in."""
+        return f"stream:{self.id}"
+
+
+class FieldMapping(models.Model):
+    """One remote field with one local field. options: {"values": {remote option: local option}, "currency": "EUR"}."""
+
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="mappings")
+    remote = models.CharField(max_length=300)  # the remote field's id
+    remote_name = models.CharField(max_length=300)
+    local = models.CharField(max_length=60)
+    direction = models.CharField(max_length=10, choices=Direction.choices, default=Direction.BOTH)
+    policy = models.CharField(max_length=10, choices=Policy.choices, blank=True, default="")  # "": the stream's
+    options = models.JSONField(default=dict, blank=True)
+    position = models.IntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "local"], name="mapping_local_once"),
+            models.UniqueConstraint(fields=["stream", "remote"], name="mapping_remote_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remote_name} ↔ {self.local}"

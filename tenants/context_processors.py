@@ -1,0 +1,34 @@
+"""What the frame of every page shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Tenant, role and the person's other tenants. On the public host only the addresses."""
+    tenant = getattr(request, "tenant", None)
+    context: dict[str, Any] = {"public_url": public_url(), "theme": getattr(request.user, "theme", "") if hasattr(request, "user") else ""}
+    if tenant is None or tenant.schema_name == "public" or getattr(request, "membership", None) is None:
+        return context
+    from crm.frame import nav_entities
+    from integrations.ui.frame import inbox_count
+
+    return context | {
+        "tenant": tenant,
+        "role": request.membership.role,
+        "tenants": [
+            {"name": m.tenant.name, "url": m.tenant.url, "slug": m.tenant.slug}
+            for m in request.user.memberships.select_related("tenant")
+        ],
+        "nav_entities": nav_entities(),
+        "inbox_count": inbox_count(),
+    }
+
+
+def public_url() -> str:
+    port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
+    return f"{settings.PUBLIC_SCHEME}://{settings.PUBLIC_HOST}{port}"
