@@ -1,0 +1,35 @@
+"""python -m integrations.sandbox --host 127.0.0.1 --port 9001 --data var/sandbox [--providers notion]"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from integrations.sandbox.server import configure, open_rooms
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="integrations.sandbox", description="Local servers that behave like providers."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9001)
+    parser.add_argument("--data", default=":memory:", help="folder that keeps the state; :memory: keeps nothing")
+    parser.add_argument("--providers", default="", help="comma-separated slugs; all by default")
+    parser.add_argument("--no-limits", action="store_true", help="no rate limits (for bulk work)")
+    options = parser.parse_args()
+    data = None if options.data == ":memory:" else Path(options.data)
+    wanted = [slug for slug in options.providers.split(",") if slug] or None
+    rooms = open_rooms(data, wanted, limited=not options.no_limits)
+    print(f"Sandbox on http://{options.host}:{options.port}/")  # noqa: T201
+    for slug, room in rooms.items():
+        print(f"  {room.provider.name}: API base http://{options.host}:{options.port}/{slug}")  # noqa: T201
+        for label, value in room.world.welcome():
+            print(f"    {label}: {value}")  # noqa: T201
+    uvicorn.Server(configure(rooms, options.host, options.port)).run()
+
+
+if __name__ == "__main__":
+    main()

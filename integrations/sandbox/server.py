@@ -1,0 +1,84 @@
+"""The running sandbox: in a thread for tests, or for good from the command line."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+
+from integrations.sandbox.app import CuttableProtocol, build_app
+from integrations.sandbox.client import Control
+from integrations.sandbox.provider import Room, find_providers, open_room
+
+START_SECONDS = 60
+
+
+def open_rooms(data: Path | None, providers: list[str] | None = None, limited: bool = True) -> dict[str, Room]:
+    return {provider.slug: open_room(provider, data, limited) for provider in find_providers(providers)}
+
+
+def configure(rooms: dict[str, Room], host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(rooms),
+        host=host,
+        port=port,
+        http=CuttableProtocol,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+class SandboxServer:
+    """Providers on a free loopback port, in a thread of this process.
+
+        with SandboxServer(["notion"]) as sandbox:
+            sandbox.control.seed("crm", contacts=20)
+            Client(auth="ntn_sandbox_demo", base_url=sandbox.url("notion"))
+
+    The rate limit is off unless `limited`; `data=None` keeps everything in memory.
+    """
+
+    def __init__(
+        self, providers: list[str] | None = None, data: Path | None = None, limited: bool = False, port: int = 0
+    ) -> None:
+        self.rooms = open_rooms(data, providers, limited)
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(configure(self.rooms, "127.0.0.1", self.port))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        self._wait_until_started()
+        self.control = Control(self.base_url, next(iter(self.rooms)))
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, provider: str) -> str:
+        return f"{self.base_url}/{provider}"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+        self.control.close()
+
+    def _wait_until_started(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the sandbox did not start")
+            time.sleep(0.01)
+
+    def __enter__(self) -> SandboxServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
