@@ -162,7 +162,10 @@ def _fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People,
             errors[name] = _("%(label)s is kept by Raccord and cannot be set.") % {"label": described.label}
         else:
             try:
-                registry.write(row, described, registry.check(described, value), people)
+                checked = registry.check(described, value)
+                if described.required and checked is None:  # asked of people only: tools do have records without a name
+                    raise Unfit(_("%(label)s must not be empty.") % {"label": described.label})
+                registry.write(row, described, checked, people)
             except Unfit as error:
                 errors[name] = str(error)
     if not errors:

@@ -276,8 +276,6 @@ def check(described: Field, value: Value) -> Value:
     """`value` in canonical form and within what the field can hold. Raises Unfit with words for a person."""
     value = values.canonical(described.type, value)
     if value is None:
-        if described.required:
-            raise Unfit(f"{described.label} must not be empty")
         return False if described.type is Type.BOOLEAN else None
     if described.max_length and isinstance(value, str) and len(value) > described.max_length:
         raise Unfit(f"{described.label} holds {described.max_length} characters, this has {len(value)}")

@@ -11,13 +11,15 @@ from integrations.models.stream import Stream
 class LinkState(models.TextChoices):
     """new: a local record waiting to be created there. gone: deleted on both sides; kept so that it stays so.
 
-    unlinked: one side was deleted and the other is left alone. extra: a second copy of ours that is being put away.
+    unlinked: one side was deleted and the other is left alone. lost: deleted there although changed here, to be brought
+    back. extra: a second copy of ours that is being put away.
     """
 
     NEW = "new"
     LINKED = "linked"
     GONE = "gone"
     UNLINKED = "unlinked"
+    LOST = "lost"
     EXTRA = "extra"
 
 
@@ -44,8 +46,6 @@ class RecordLink(models.Model):
     waits_out = models.BooleanField(default=False)
     dirty = models.BooleanField(default=False)
     unsure = models.BooleanField(default=False)
-    attempts = models.PositiveIntegerField(default=0)
-    retry_at = models.DateTimeField(null=True)
     remote_version = models.CharField(max_length=200, null=True)
     remote_edited_at = models.DateTimeField(null=True)
     remote_url = models.CharField(max_length=2000, blank=True, default="")

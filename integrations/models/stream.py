@@ -57,6 +57,7 @@ class Stream(models.Model):
     schema = models.JSONField(default=dict)
     version = models.PositiveIntegerField(default=1)
     is_active = models.BooleanField(default=True)
+    brake_lifted = models.BooleanField(default=False)  # a person allowed the next run to delete many records
     problem_code = models.CharField(max_length=50, blank=True, default="")
     problem_detail = models.TextField(blank=True, default="")
 

@@ -19,7 +19,8 @@ class Due(models.Model):
     """When an integration is to run next, and who runs it now.
 
     due_at: None while nothing is planned (manual, paused, draft). It moves only when a run ends, so the death of a worker
-    leaves the row due. fence: counts claims; a worker whose number is not the row's any more has lost its lease.
+    leaves the row due. asked_at: when somebody last asked for a run; one that came during a run is not forgotten.
+    fence: counts claims; a worker whose number is not the row's any more has lost its lease.
     woken_at: when a wake-up was last sent, so that the dispatcher does not send one every few seconds.
     """
 
@@ -27,6 +28,9 @@ class Due(models.Model):
     tenant = models.ForeignKey(settings.TENANT_MODEL, models.CASCADE, related_name="+")
     due_at = models.DateTimeField(null=True)
     priority = models.SmallIntegerField(default=Priority.SCHEDULE, choices=Priority.choices)
+    trigger = models.CharField(max_length=20, default="schedule")
+    asked_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)
     woken_at = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)

@@ -1,0 +1,408 @@
+"""How a remote field and a local field hold the same thing: which pairs are possible, and the two conversions.
+
+Pure but for what the caller looks up beforehand: relations are translated through `Links`, which the store fills per batch.
+A conversion that cannot be reversed makes the pair import-only; an impossible pair has a reason in words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import values
+from crm import registry
+from django.utils.translation import gettext as _
+from integrations.adapters.base import Field as RemoteField
+from integrations.sync.merge import Rule, Waiting
+from values import Type, Unfit, Value
+
+TEXTS = {Type.TEXT, Type.LONG_TEXT, Type.EMAIL, Type.PHONE, Type.URL, Type.SELECT}
+NUMBERS = {Type.INTEGER, Type.DECIMAL, Type.MONEY}
+TIMES = {Type.DATE, Type.DATETIME}
+
+
+@dataclass(slots=True)
+class Links:
+    """Known pairs of records, for relations: {remote id: our id} and back, per target entity."""
+
+    local: dict[str, dict[str, str]] = field(default_factory=dict)
+    remote: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What conversions need to know of the tenant and the batch."""
+
+    zone: ZoneInfo
+    currency: str
+    links: Links
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One field mapping, ready to run.
+
+    to_local(remote value, present local value, context) and to_remote(local value, present remote value, context) give
+    canonical values, Waiting for a relation whose other end is not linked, or raise Unfit.
+    """
+
+    name: str
+    remote: RemoteField
+    local: registry.Field
+    rule: Rule
+    to_local: Callable[[Value, Value, Context], Value | Waiting]
+    to_remote: Callable[[Value, Value, Context], Value | Waiting]
+    policy: str = ""
+
+
+# --- which pairs are possible ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether two fields can be paired. reason: why not, or why only one way; directions: those that are possible."""
+
+    directions: tuple[str, ...] = ("both", "import", "export")
+    reason: str = ""
+
+    @property
+    def possible(self) -> bool:
+        return bool(self.directions)
+
+
+def fit(remote: RemoteField, local: registry.Field) -> Fit:
+    """What a pair of fields allows, with the reason in words for a person."""
+    converts = _conversion(remote, local)
+    if converts == "no":
+        return Fit((), _("%(remote)s holds %(a)s, %(local)s holds %(b)s.") % _words(remote, local))
+    if remote.read_only and local.read_only:
+        return Fit((), _("Neither side can be written."))
+    if remote.read_only:
+        return Fit(("import",), remote.note or _("%(remote)s is computed by the tool and only flows in.") % _words(remote, local))
+    if local.read_only:
+        return Fit(("export",), _("%(local)s is kept by Raccord and only flows out.") % _words(remote, local))
+    if converts == "in":
+        return Fit(("import",), _("%(a)s cannot be made back from %(b)s, so it only flows in.") % _words(remote, local))
+    return Fit()
+
+
+def _conversion(remote: RemoteField, local: registry.Field) -> str:
+    there, here = remote.type, local.type
+    if there == here or (there in TEXTS and here in TEXTS) or (there in NUMBERS and here in NUMBERS):
+        return "both"
+    if there in TIMES and here in TIMES:
+        return "both"
+    if here in (Type.TEXT, Type.LONG_TEXT) and there in NUMBERS | TIMES | {Type.BOOLEAN, Type.MULTI_SELECT, Type.PERSON}:
+        return "in"
+    if here is Type.EMAIL and there is Type.PERSON:
+        return "in"
+    if here is Type.URL and there is Type.FILE:
+        return "in"
+    if here is Type.JSON:
+        return "in"
+    return "no"
+
+
+def _words(remote: RemoteField, local: registry.Field) -> dict[str, str]:
+    return {
+        "remote": f"“{remote.name}”",
+        "local": f"“{local.label}”",
+        "a": type_words(remote.type),
+        "b": type_words(local.type),
+    }
+
+
+def type_words(kind: Type) -> str:
+    """A type as people call it."""
+    return {
+        Type.TEXT: _("text"),
+        Type.LONG_TEXT: _("long text"),
+        Type.INTEGER: _("a whole number"),
+        Type.DECIMAL: _("a number"),
+        Type.MONEY: _("an amount of money"),
+        Type.BOOLEAN: _("yes or no"),
+        Type.DATE: _("a date"),
+        Type.DATETIME: _("a date and time"),
+        Type.SELECT: _("one of several options"),
+        Type.MULTI_SELECT: _("several options"),
+        Type.EMAIL: _("an e-mail address"),
+        Type.PHONE: _("a phone number"),
+        Type.URL: _("a web address"),
+        Type.PERSON: _("a person"),
+        Type.RELATION: _("links to other records"),
+        Type.FILE: _("files"),
+        Type.JSON: _("data"),
+    }[kind]
+
+
+# --- the conversions -----------------------------------------------------------------------------------------------------
+
+
+def compile_mapping(
+    local: registry.Field, remote: RemoteField, direction: str, options: Mapping[str, object], policy: str = ""
+) -> Mapped:
+    """Make one mapping ready to run; `direction` is already narrowed to what stream, mapping and fields allow."""
+    return Mapped(
+        local.name,
+        remote,
+        local,
+        Rule(local.name, direction in ("both", "import"), direction in ("both", "export"), _same(local)),
+        _to_local(remote, local, options),
+        _to_remote(remote, local, options),
+        policy,
+    )
+
+
+def _same(local: registry.Field) -> Callable[[Value, Value], bool]:
+    if local.type is Type.EMAIL:
+        return lambda ours, theirs: ours == theirs or values.key(ours) == values.key(theirs)
+    if local.type is Type.DATETIME:
+        return _same_minute
+    if local.type is Type.BOOLEAN:
+        return lambda ours, theirs: bool(ours) == bool(theirs)
+    return lambda ours, theirs: bool(ours == theirs)
+
+
+def _same_minute(ours: Value, theirs: Value) -> bool:
+    """Equal up to the minute when the other side keeps no seconds."""
+    if ours == theirs:
+        return True
+    return bool(ours and theirs and theirs.endswith(":00Z") and ours[:16] == theirs[:16])
+
+
+def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, object]) -> Callable:
+    there, here = remote.type, local.type
+    renamed = dict(options.get("values") or {})
+    if here is Type.RELATION:
+        target = local.target
+
+        def relation(value: Value, _now: Value, context: Context) -> Value | Waiting:
+            if not value:
+                return None
+            known = context.links.local.get(target, {})
+            if any(one not in known for one in value):
+                return Waiting()
+            return registry.check(local, [known[one] for one in value])
+
+        return relation
+    if here in TIMES:
+        return lambda value, _now, context: _check(local, _time_here(here, value, context))
+    if here is Type.MONEY:
+        fixed = options.get("currency")
+
+        def money(value: Value, now: Value, context: Context) -> Value:
+            if value is None:
+                return None
+            amount, currency = (value["amount"], value["currency"]) if isinstance(value, dict) else (value, None)
+            kept = now.get("currency") if isinstance(now, dict) else None
+            return registry.check(local, {"amount": amount, "currency": currency or kept or fixed or context.currency})
+
+        return money
+    if here in NUMBERS:
+        return lambda value, _now, _context: _check(local, value["amount"] if isinstance(value, dict) else value)
+    if here is Type.PERSON:
+        return lambda value, _now, _context: registry.check(local, value)
+    if here is Type.SELECT:
+        by_key = {values.key(option): option for option in local.options}
+        adds = options.get("new_options", "add") == "add"
+
+        def select(value: Value, _now: Value, _context: Context) -> Value:
+            if value is None:
+                return registry.check(local, None)
+            value = renamed.get(value, by_key.get(values.key(value), value))
+            if adds and len(value) <= (local.max_length or 100):
+                return value
+            return registry.check(local, value)
+
+        return select
+    if here is Type.MULTI_SELECT:
+        return lambda value, _now, _context: registry.check(local, [renamed.get(one, one) for one in value or []])
+    if here in TEXTS and there not in TEXTS:
+        return lambda value, _now, _context: registry.check(local, _as_text(value))
+    if here is Type.URL and there is Type.FILE:
+        return lambda value, _now, _context: registry.check(local, value[0]["url"] if value else None)
+    return lambda value, _now, _context: registry.check(local, value)
+
+
+def _check(local: registry.Field, value: Value) -> Value:
+    return registry.check(local, value)
+
+
+def _as_text(value: Value) -> Value:
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value) or None
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values() if part) or None
+    return None if value is None else str(value)
+
+
+def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str, object]) -> Callable:
+    there, here = remote.type, local.type
+    renamed = {ours: theirs for theirs, ours in dict(options.get("values") or {}).items()}
+    if there is Type.RELATION:
+        target = local.target
+
+        def relation(value: Value, _now: Value, context: Context) -> Value | Waiting:
+            if not value:
+                return None
+            known = context.links.remote.get(target, {})
+            if any(one not in known for one in value):
+                return Waiting()
+            return sorted(known[one] for one in value)
+
+        return relation
+    if there in TIMES:
+        return lambda value, now, context: _time_there(here, there, value, now, context)
+    if there is Type.MONEY:
+        return lambda value, _now, context: (
+            None if value is None else value if isinstance(value, dict) else {"amount": value, "currency": context.currency}
+        )
+    if there in NUMBERS:
+        return lambda value, _now, _context: values.canonical(there, value["amount"] if isinstance(value, dict) else value)
+    if there is Type.PERSON and remote.many:
+        return lambda value, _now, _context: [value] if isinstance(value, str) else value
+    if there is Type.SELECT:
+        by_key = {values.key(option): option for option in remote.options}
+
+        def select(value: Value, _now: Value, _context: Context) -> Value:
+            if value is None:
+                return None
+            value = renamed.get(value, by_key.get(values.key(value), value))
+            if value not in remote.options and not remote.creates_options:
+                raise Unfit(_("“%(field)s” has no option “%(value)s” there") % {"field": remote.name, "value": value})
+            return value
+
+        return select
+    if there is Type.MULTI_SELECT:
+        return lambda value, _now, _context: values.names([renamed.get(one, one) for one in value or []])
+    if there is Type.BOOLEAN:
+        return lambda value, _now, _context: bool(value)
+    return lambda value, _now, _context: value
+
+
+# --- days and instants -----------------------------------------------------------------------------------------------------
+
+
+def _is_day(value: str) -> bool:
+    return len(value) == 10
+
+
+def _instant(value: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(value)
+
+
+def _time_here(here: Type, value: Value, context: Context) -> Value:
+    """A remote day or instant as the local field keeps it; days are days in the tenant's zone."""
+    if value is None:
+        return None
+    if here is Type.DATE:
+        return value if _is_day(value) else _instant(value).astimezone(context.zone).date().isoformat()
+    if _is_day(value):
+        return values.datetime(dt.datetime.fromisoformat(value).replace(tzinfo=context.zone))
+    return values.datetime(value)
+
+
+def _time_there(here: Type, there: Type, value: Value, now: Value, context: Context) -> Value:
+    """A local day or instant for a remote field, keeping what the remote value has beyond it (its hour, its being a day)."""
+    if value is None:
+        return None
+    if there is Type.DATE:
+        return value if _is_day(value) else _instant(value).astimezone(context.zone).date().isoformat()
+    if here is Type.DATE:
+        if not now or _is_day(now):
+            return value  # a day goes out as a day
+        clock = _instant(now).astimezone(context.zone).timetz().replace(tzinfo=None)
+        moved = dt.datetime.combine(dt.date.fromisoformat(value), clock, tzinfo=context.zone)
+        return values.datetime(moved)
+    local = _instant(value).astimezone(context.zone)
+    if now and _is_day(now) and local.time() == dt.time(0):
+        return local.date().isoformat()
+    return value
+
+
+# --- suggestions -------------------------------------------------------------------------------------------------------------
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "name": ("name", "full name", "contact", "company", "deal", "title", "nom", "nom complet", "nome", "nominativo"),
+    "title": ("title", "name", "task", "task title", "titre", "tâche", "titolo", "attività"),
+    "email": ("email", "e-mail", "mail", "courriel", "adresse e-mail", "posta elettronica", "indirizzo e-mail"),
+    "phone": ("phone", "telephone", "mobile", "tel", "téléphone", "telefono", "cellulare", "portable"),
+    "job_title": ("job title", "role", "position", "function", "poste", "fonction", "ruolo", "mansione"),
+    "company": ("company", "organisation", "organization", "account", "entreprise", "société", "azienda", "società"),
+    "status": ("status", "state", "stage", "statut", "état", "stato"),
+    "owner": ("owner", "responsible", "assigned to", "responsable", "propriétaire", "responsabile", "proprietario"),
+    "tags": ("tags", "labels", "étiquettes", "etichette", "tag"),
+    "birthday": ("birthday", "date of birth", "born", "anniversaire", "date de naissance", "compleanno", "data di nascita"),
+    "last_contacted_at": ("last contacted", "last met", "last contact", "dernier contact", "ultimo contatto"),
+    "newsletter": ("newsletter", "subscribed", "abonné", "iscritto"),
+    "score": ("score", "rating", "note", "punteggio"),
+    "website": ("website", "url", "web", "site", "site web", "sito", "sito web", "homepage"),
+    "notes": ("notes", "description", "comment", "comments", "remarques", "commentaire", "note", "commenti"),
+    "industry": ("industry", "sector", "secteur", "settore"),
+    "employees": ("employees", "size", "headcount", "effectif", "dipendenti"),
+    "city": ("city", "town", "ville", "città"),
+    "amount": ("amount", "value", "price", "montant", "valeur", "importo", "valore"),
+    "stage": ("stage", "status", "phase", "étape", "fase"),
+    "close_date": ("close date", "closing date", "expected close", "date de clôture", "data di chiusura"),
+    "contacts": ("contacts", "contact", "people", "personnes", "contatti", "contatto"),
+    "contact": ("contact", "person", "personne", "contatto", "persona"),
+    "deal": ("deal", "opportunity", "affaire", "trattativa"),
+    "done": ("done", "completed", "checked", "fait", "terminé", "fatto", "completato"),
+    "due_at": ("due", "due date", "deadline", "échéance", "scadenza"),
+    "priority": ("priority", "priorité", "priorità"),
+    "assignee": ("assignee", "assigned to", "owner", "assigné à", "assegnato a"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A pair worth offering. reason: in words."""
+
+    remote: str
+    local: str
+    direction: str
+    score: float
+    reason: str
+
+
+def suggest(remote_fields: Sequence[RemoteField], entity: registry.Entity, title: str = "") -> list[Suggestion]:
+    """One suggestion at most per field of either side, the best first."""
+    scored = [
+        found
+        for remote in remote_fields
+        for local in entity.fields.values()
+        if (found := _score(remote, local, entity, title))
+    ]
+    taken_remote: set[str] = set()
+    taken_local: set[str] = set()
+    chosen = []
+    for found in sorted(scored, key=lambda s: -s.score):
+        if found.remote not in taken_remote and found.local not in taken_local:
+            chosen.append(found)
+            taken_remote.add(found.remote)
+            taken_local.add(found.local)
+    return chosen
+
+
+def _score(remote: RemoteField, local: registry.Field, entity: registry.Entity, title: str) -> Suggestion | None:
+    allowed = fit(remote, local)
+    if not allowed.possible or local.read_only:
+        return None
+    there = values.key(remote.name) or ""
+    names = {values.key(local.label), values.key(local.name.removeprefix("custom.").replace("_", " "))}
+    if remote.id == title and local.name == entity.title:
+        score, reason = 3.0, _("both name the record")
+    elif there in names:
+        score, reason = 2.0, _("same name")
+    elif there in SYNONYMS.get(local.name, ()):
+        score, reason = 1.5, _("means the same")
+    elif remote.type == local.type and remote.type in (Type.EMAIL, Type.PHONE):
+        score, reason = 1.2, _("same kind of value")
+    else:
+        return None
+    score += 0.3 if remote.type == local.type else 0.0
+    return Suggestion(remote.id, local.name, allowed.directions[0], score, reason)
