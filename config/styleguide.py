@@ -10,14 +10,19 @@ from django.utils import timezone
 
 class SampleForm(forms.Form):
     name = forms.CharField()
-    email = forms.EmailField(label="E-mail", help_text="Where conflicts of this contact are announced.")
+    email = forms.EmailField(
+        label="E-mail", help_text="Where conflicts of this contact are announced."
+    )
     address = forms.SlugField()
     stage = forms.ChoiceField(choices=[("lead", "Lead"), ("customer", "Customer")])
     policy = forms.ChoiceField(
-        widget=forms.RadioSelect, choices=[("newest", "The newest wins"), ("ask", "Ask me every time")]
+        widget=forms.RadioSelect,
+        choices=[("newest", "The newest wins"), ("ask", "Ask me every time")],
     )
     notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    is_key_account = forms.BooleanField(required=False, label="Key account", help_text="Changes are always announced.")
+    is_key_account = forms.BooleanField(
+        required=False, label="Key account", help_text="Changes are always announced."
+    )
 
 
 def styleguide(request: HttpRequest) -> HttpResponse:
@@ -26,10 +31,24 @@ def styleguide(request: HttpRequest) -> HttpResponse:
 
 def sample_context() -> dict:
     now = timezone.now()
-    refused = SampleForm({"name": "", "email": "amelie@", "address": "acme", "stage": "lead", "policy": "ask"})
+    refused = SampleForm(
+        {
+            "name": "",
+            "email": "amelie@",
+            "address": "acme",
+            "stage": "lead",
+            "policy": "ask",
+        }
+    )
     refused.is_valid()
     return {
-        "form": SampleForm(initial={"name": "Amélie Dubois", "email": "amelie@ateliernord.example", "policy": "newest"}),
+        "form": SampleForm(
+            initial={
+                "name": "Amélie Dubois",
+                "email": "amelie@ateliernord.example",
+                "policy": "newest",
+            }
+        ),
         "refused": refused,
         "minutes_ago": now - timedelta(minutes=4),
         "days_ago": now - timedelta(days=3),
@@ -41,7 +60,13 @@ def sample_context() -> dict:
             "at": now - timedelta(hours=3),
             "rule": "The newest wins",
             "url": "#",
-            "earlier": [{"value": "Amelie Dubois", "by": "Claire Fontaine", "at": now - timedelta(days=4)}],
+            "earlier": [
+                {
+                    "value": "Amelie Dubois",
+                    "by": "Claire Fontaine",
+                    "at": now - timedelta(days=4),
+                }
+            ],
         },
         "tabs": [
             {"label": "Overview", "url": "#", "active": True},
@@ -51,9 +76,18 @@ def sample_context() -> dict:
         "menu": [
             {"label": "Edit mapping", "icon": "columns-2", "url": "#"},
             {"label": "Pause", "icon": "pause", "url": "#"},
-            {"label": "Delete connection", "icon": "trash-2", "dialog": "sample-dialog", "danger": True, "line": True},
+            {
+                "label": "Delete connection",
+                "icon": "trash-2",
+                "dialog": "sample-dialog",
+                "danger": True,
+                "line": True,
+            },
         ],
-        "crumbs": [{"label": "Connections", "url": "#"}, {"label": "Customers in Notion", "url": "#"}],
+        "crumbs": [
+            {"label": "Connections", "url": "#"},
+            {"label": "Customers in Notion", "url": "#"},
+        ],
         "columns": [
             {"label": "Name", "sort_url": "#", "sorted": "ascending"},
             {"label": "E-mail", "sort_url": "#"},
@@ -62,49 +96,199 @@ def sample_context() -> dict:
             {"label": "Changed", "sort_url": "#"},
         ],
         "rows": [
-            {"id": 1, "name": "Amélie Dubois", "email": "amelie@ateliernord.example", "deals": "8,400 €", "state": "in_step", "at": now},
-            {"id": 2, "name": "Marco Bianchi", "email": "marco@bianchi.example", "deals": "7,800 €", "state": "waiting", "at": now - timedelta(minutes=9)},
-            {"id": 3, "name": "Tom Hartley", "email": "tom@hartley.example", "deals": "120 €", "state": "failing", "at": now - timedelta(days=1)},
+            {
+                "id": 1,
+                "name": "Amélie Dubois",
+                "email": "amelie@ateliernord.example",
+                "deals": "8,400 €",
+                "state": "in_step",
+                "at": now,
+            },
+            {
+                "id": 2,
+                "name": "Marco Bianchi",
+                "email": "marco@bianchi.example",
+                "deals": "7,800 €",
+                "state": "waiting",
+                "at": now - timedelta(minutes=9),
+            },
+            {
+                "id": 3,
+                "name": "Tom Hartley",
+                "email": "tom@hartley.example",
+                "deals": "120 €",
+                "state": "failing",
+                "at": now - timedelta(days=1),
+            },
         ],
         "filters": [
             {
                 "label": "State",
-                "options": [{"label": "In step", "url": "#", "count": "1,180"}, {"label": "Set aside", "url": "#", "count": "21"}],
+                "options": [
+                    {"label": "In step", "url": "#", "count": "1,180"},
+                    {"label": "Set aside", "url": "#", "count": "21"},
+                ],
             },
             {
                 "label": "Lives in",
                 "value": "Notion",
                 "clear_url": "#",
-                "options": [{"label": "Notion", "url": "#", "active": True}, {"label": "HubSpot", "url": "#"}],
+                "options": [
+                    {"label": "Notion", "url": "#", "active": True},
+                    {"label": "HubSpot", "url": "#"},
+                ],
             },
         ],
         "steps": [
             {"label": "Tool", "chosen": "Notion", "url": "#", "state": "done"},
-            {"label": "Account", "chosen": "Acme workspace", "url": "#", "state": "done"},
-            {"label": "Pair", "chosen": "Customers and contacts", "url": "#", "state": "done"},
+            {
+                "label": "Account",
+                "chosen": "Acme workspace",
+                "url": "#",
+                "state": "done",
+            },
+            {
+                "label": "Pair",
+                "chosen": "Customers and contacts",
+                "url": "#",
+                "state": "done",
+            },
             {"label": "Map fields", "chosen": "4 of 12", "state": "current"},
             {"label": "Match", "state": "todo"},
             {"label": "Rules", "state": "todo"},
             {"label": "Start", "state": "todo"},
         ],
         "changes": [
-            {"field": "Stage", "side": "there", "old": "Lead", "new": "Customer", "other": "Customer", "reason": "Changed here by Claire Fontaine 4 minutes ago; unchanged in Notion since."},
-            {"field": "Phone", "side": "here", "old": "06 12 34 56 78", "new": "+33 6 12 34 56 78", "other": "+33 6 12 34 56 78"},
-            {"field": "Company", "side": "here", "old": "", "new": "Atelier Nord", "other": "Atelier Nord"},
-            {"field": "Notes", "side": "there", "new": "Met at the fair in Lyon", "other": "Met at the fair in Lyon", "fresh": True},
+            {
+                "field": "Stage",
+                "side": "there",
+                "old": "Lead",
+                "new": "Customer",
+                "other": "Customer",
+                "reason": "Changed here by Claire Fontaine 4 minutes ago; unchanged in Notion since.",
+            },
+            {
+                "field": "Phone",
+                "side": "here",
+                "old": "06 12 34 56 78",
+                "new": "+33 6 12 34 56 78",
+                "other": "+33 6 12 34 56 78",
+            },
+            {
+                "field": "Company",
+                "side": "here",
+                "old": "",
+                "new": "Atelier Nord",
+                "other": "Atelier Nord",
+            },
+            {
+                "field": "Notes",
+                "side": "there",
+                "new": "Met at the fair in Lyon",
+                "other": "Met at the fair in Lyon",
+                "fresh": True,
+            },
         ],
         "mapping": [
-            {"id": 1, "here": "Name", "here_type": "text", "there": "Full name", "there_type": "title", "direction": "both", "sample": {"there": "Amélie Dubois", "here": "Amélie Dubois", "back": "Amélie Dubois", "survives": True}},
-            {"id": 2, "here": "Stage", "here_type": "select", "there": "Status", "there_type": "status", "direction": "both", "transform": "4 values, each with its own", "edit_url": "#", "sample": {"there": "Client", "here": "Customer", "back": "Client", "survives": True}},
-            {"id": 3, "here": "Value", "here_type": "money", "there": "Budget", "there_type": "number", "direction": "in", "transform": "Rounded to whole euros", "edit_url": "#", "sample": {"there": "1,249.50", "here": "1,250 €", "back": "1,250", "survives": False}, "note": "Rounding loses the cents, so this field only flows into Raccord."},
-            {"id": 4, "here": "Owner", "here_type": "person", "there": "Responsible", "there_type": "people", "direction": "out", "transform": "Matched by e-mail", "edit_url": "#"},
+            {
+                "id": 1,
+                "here": "Name",
+                "here_type": "text",
+                "there": "Full name",
+                "there_type": "title",
+                "direction": "both",
+                "sample": {
+                    "there": "Amélie Dubois",
+                    "here": "Amélie Dubois",
+                    "back": "Amélie Dubois",
+                    "survives": True,
+                },
+            },
+            {
+                "id": 2,
+                "here": "Stage",
+                "here_type": "select",
+                "there": "Status",
+                "there_type": "status",
+                "direction": "both",
+                "transform": "4 values, each with its own",
+                "edit_url": "#",
+                "sample": {
+                    "there": "Client",
+                    "here": "Customer",
+                    "back": "Client",
+                    "survives": True,
+                },
+            },
+            {
+                "id": 3,
+                "here": "Value",
+                "here_type": "money",
+                "there": "Budget",
+                "there_type": "number",
+                "direction": "in",
+                "transform": "Rounded to whole euros",
+                "edit_url": "#",
+                "sample": {
+                    "there": "1,249.50",
+                    "here": "1,250 €",
+                    "back": "1,250",
+                    "survives": False,
+                },
+                "note": "Rounding loses the cents, so this field only flows into Raccord.",
+            },
+            {
+                "id": 4,
+                "here": "Owner",
+                "here_type": "person",
+                "there": "Responsible",
+                "there_type": "people",
+                "direction": "out",
+                "transform": "Matched by e-mail",
+                "edit_url": "#",
+            },
         ],
         "conflict": [
-            {"name": "phone", "label": "Phone", "before": "06 12 34 56 78", "chosen": "local", "here": {"value": "+33 6 12 34 56 78", "by": "Claire Fontaine", "at": now - timedelta(minutes=4)}, "there": {"value": "06 99 88 77 66", "by": "Marco Bianchi", "at": now - timedelta(minutes=6)}},
-            {"name": "stage", "label": "Stage", "before": "Lead", "chosen": "", "here": {"value": "Customer", "by": "Claire Fontaine", "at": now - timedelta(hours=2)}, "there": {"value": "", "by": "Marco Bianchi", "at": now - timedelta(hours=1)}},
+            {
+                "name": "phone",
+                "label": "Phone",
+                "before": "06 12 34 56 78",
+                "chosen": "local",
+                "here": {
+                    "value": "+33 6 12 34 56 78",
+                    "by": "Claire Fontaine",
+                    "at": now - timedelta(minutes=4),
+                },
+                "there": {
+                    "value": "06 99 88 77 66",
+                    "by": "Marco Bianchi",
+                    "at": now - timedelta(minutes=6),
+                },
+            },
+            {
+                "name": "stage",
+                "label": "Stage",
+                "before": "Lead",
+                "chosen": "",
+                "here": {
+                    "value": "Customer",
+                    "by": "Claire Fontaine",
+                    "at": now - timedelta(hours=2),
+                },
+                "there": {
+                    "value": "",
+                    "by": "Marco Bianchi",
+                    "at": now - timedelta(hours=1),
+                },
+            },
         ],
         "totals": [
-            {"count": 12, "words": "will be created in Notion", "side": "there", "url": "#"},
+            {
+                "count": 12,
+                "words": "will be created in Notion",
+                "side": "there",
+                "url": "#",
+            },
             {"count": 3, "words": "will change here", "side": "here", "url": "#"},
             {"count": 1, "words": "conflict waits for you", "url": "#"},
             {"count": 0, "words": "will be deleted"},
@@ -116,19 +300,97 @@ def sample_context() -> dict:
             {"label": "Failing", "value": "3"},
         ],
         "connections": [
-            {"name": "Customers", "url": "#", "provider": "Notion", "letters": "N", "state": "in_step", "status": "Notion, Acme workspace: contacts both ways", "last_at": now - timedelta(minutes=4), "days": sample_days(), "days_words": "14 days, 1 failed run", "agreement": 100},
-            {"name": "Sales pipeline", "url": "#", "provider": "HubSpot", "letters": "H", "tone": "orange", "state": "running", "status": "1,204 of 4,800 deals read", "last_at": now, "days": sample_days(), "days_words": "14 days, 1 failed run", "agreement": 97},
-            {"name": "Launch board", "url": "#", "provider": "Trello", "letters": "T", "tone": "blue", "state": "failing", "status": "Trello no longer accepts the key. 14 changes wait here.", "last_at": now - timedelta(days=2), "days": sample_days(), "days_words": "14 days, 1 failed run", "agreement": None, "action": {"label": "Reconnect", "url": "#"}},
+            {
+                "name": "Customers",
+                "url": "#",
+                "provider": "Notion",
+                "letters": "N",
+                "state": "in_step",
+                "status": "Notion, Acme workspace: contacts both ways",
+                "last_at": now - timedelta(minutes=4),
+                "days": sample_days(),
+                "days_words": "14 days, 1 failed run",
+                "agreement": 100,
+            },
+            {
+                "name": "Sales pipeline",
+                "url": "#",
+                "provider": "HubSpot",
+                "letters": "H",
+                "tone": "orange",
+                "state": "running",
+                "status": "1,204 of 4,800 deals read",
+                "last_at": now,
+                "days": sample_days(),
+                "days_words": "14 days, 1 failed run",
+                "agreement": 97,
+            },
+            {
+                "name": "Launch board",
+                "url": "#",
+                "provider": "Trello",
+                "letters": "T",
+                "tone": "blue",
+                "state": "failing",
+                "status": "Trello no longer accepts the key. 14 changes wait here.",
+                "last_at": now - timedelta(days=2),
+                "days": sample_days(),
+                "days_words": "14 days, 1 failed run",
+                "agreement": None,
+                "action": {"label": "Reconnect", "url": "#"},
+            },
         ],
         "entries": [
-            {"at": now - timedelta(minutes=4), "words": "Customers: 3 contacts changed here, 12 in Notion", "icon": "circle-check", "kind": "agree", "url": "#", "detail": "Took 6 seconds and 31 calls"},
-            {"at": now - timedelta(hours=2), "words": "HubSpot refused 3 contacts", "icon": "circle-alert", "kind": "trouble", "url": "#", "detail": "The phone number is not in a form it takes. They wait here."},
-            {"at": now - timedelta(hours=5), "words": "Claire Fontaine paused Launch board", "icon": "pause"},
+            {
+                "at": now - timedelta(minutes=4),
+                "words": "Customers: 3 contacts changed here, 12 in Notion",
+                "icon": "circle-check",
+                "kind": "agree",
+                "url": "#",
+                "detail": "Took 6 seconds and 31 calls",
+            },
+            {
+                "at": now - timedelta(hours=2),
+                "words": "HubSpot refused 3 contacts",
+                "icon": "circle-alert",
+                "kind": "trouble",
+                "url": "#",
+                "detail": "The phone number is not in a form it takes. They wait here.",
+            },
+            {
+                "at": now - timedelta(hours=5),
+                "words": "Claire Fontaine paused Launch board",
+                "icon": "pause",
+            },
         ],
         "providers": [
-            {"name": "Notion", "letters": "N", "url": "#", "what": "Databases: contacts, deals, tasks, posts", "way": "both", "minutes": 4},
-            {"name": "Power BI", "letters": "P", "tone": "yellow", "url": "#", "what": "Datasets: indicators and their values", "way": "out", "minutes": 8},
-            {"name": "Toast", "letters": "To", "tone": "red", "url": "#", "what": "Restaurants: menus and sales", "way": "in", "minutes": 6, "note": "Staff sets it up"},
+            {
+                "name": "Notion",
+                "letters": "N",
+                "url": "#",
+                "what": "Databases: contacts, deals, tasks, posts",
+                "way": "both",
+                "minutes": 4,
+            },
+            {
+                "name": "Power BI",
+                "letters": "P",
+                "tone": "yellow",
+                "url": "#",
+                "what": "Datasets: indicators and their values",
+                "way": "out",
+                "minutes": 8,
+            },
+            {
+                "name": "Toast",
+                "letters": "To",
+                "tone": "red",
+                "url": "#",
+                "what": "Restaurants: menus and sales",
+                "way": "in",
+                "minutes": 6,
+                "note": "Staff sets it up",
+            },
         ],
     }
 
@@ -136,4 +398,11 @@ def sample_context() -> dict:
 def sample_days() -> list[dict]:
     levels = [2, 3, 3, 4, 2, 0, 1, 3, 4, 3, 4, 3, 2, 3]
     states = {5: "", 8: "some", 10: "failed"}
-    return [{"level": level, "state": states.get(day, "ok"), "words": f"{13 - day} days ago"} for day, level in enumerate(levels)]
+    return [
+        {
+            "level": level,
+            "state": states.get(day, "ok"),
+            "words": f"{13 - day} days ago",
+        }
+        for day, level in enumerate(levels)
+    ]
