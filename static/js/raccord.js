@@ -60,6 +60,15 @@
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(except)) menu.open = false; });
   }
 
+  document.addEventListener("toggle", (event) => {
+    const menu = event.target;
+    if (!menu.matches?.("details.menu[open]")) return;
+    /* Open towards the side that has room. */
+    const items = one(".menu-items", menu);
+    if (items.getBoundingClientRect().right > root.clientWidth) menu.classList.add("end");
+    if (items.getBoundingClientRect().left < 0) menu.classList.remove("end");
+  }, true);
+
   /* Tables: the head's box, a range with Shift, and the bar that says how many are chosen. */
   let lastBox = null;
   function countChosen(form) {
@@ -229,6 +238,8 @@
     all("[data-toast]", within).forEach(settle);
     one("[data-focus]", within)?.focus();
     all("[data-bulk]").forEach(countChosen);
+    const step = one(".steps .current", within);
+    if (step) step.parentElement.scrollLeft = step.offsetLeft - step.parentElement.offsetLeft - 48;
   }
   ready();
 })();
