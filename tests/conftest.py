@@ -1,0 +1,214 @@
+"""What every test may ask for.
+
+=================  =====================================================================================
+tenant             a tenant with an owner; the connection is on it; everything is rolled back afterwards
+other_tenant       a second one, for proving that nothing crosses over
+live_tenant        a tenant of its own, committed, for tests with several connections, threads or processes; dropped
+member             member("viewer") -> User: somebody with that role in `tenant` (or in `live_tenant`)
+tenant_client      a browser signed in as the owner, on the tenant's host
+sign_in            sign_in(user, tenant=None) -> such a browser for anybody; without a tenant on the public host
+live_site          the site in a thread, for browsers and for clients over real HTTP; use with live_tenant
+sandbox            the providers' sandbox, whole session; `sandbox_notion` is it, reset, with the settings pointing to it
+=================  =====================================================================================
+
+Tests that ask for none of these touch no database and start no PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import database
+
+database.prepare()
+
+if TYPE_CHECKING:
+    from tenants.models import Tenant, User
+    from tests.clients import HostClient
+
+_numbers = itertools.count(1)
+WITH_DATABASE = {"db", "tenant", "live_tenant", "_django_db_helper"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; tests only
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        asked = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+        if asked or (marker and marker.kwargs.get("transaction")):
+            # their clean-up is TRUNCATE, which the records' tables refuse on purpose
+            raise pytest.UsageError(f"{item.nodeid}: use live_tenant (and live_site) for tests that commit")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        database.create()
+    yield
+    with django_db_blocker.unblock():
+        database.destroy()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(request: pytest.FixtureRequest) -> None:
+    """Throttles and cached look-ups of one test are no business of the next."""
+    if WITH_DATABASE & set(request.fixturenames):
+        from django.core.cache import cache
+
+        cache.clear()
+
+
+# --- rolled back ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _standing(django_db_setup: None, django_db_blocker: Any) -> dict[str, Tenant]:
+    """Two tenants for the whole session: tests work in them inside a transaction that is rolled back."""
+    with django_db_blocker.unblock():
+        made = {slug: _make_tenant(slug, name) for slug, name in (("acme", "Acme Studio"), ("other", "Other Works"))}
+        _to_public()
+    return made
+
+
+@pytest.fixture
+def tenant(_standing: dict[str, Tenant], db: None) -> Iterator[Tenant]:
+    """`tenant.owner` is a User. The change feed shows nothing here before a commit: see live_tenant."""
+    from django.db import connection
+
+    connection.set_tenant(_standing["acme"])
+    yield _standing["acme"]
+    _to_public()
+
+
+@pytest.fixture
+def other_tenant(_standing: dict[str, Tenant], db: None) -> Tenant:
+    """Not connected to: `with tenant_context(other_tenant):`."""
+    return _standing["other"]
+
+
+# --- committed --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def live_tenant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tenant]:
+    """A tenant that other connections and processes see. Dropped at the end, with its people and its public rows."""
+    from django.db import connection, connections
+
+    from tenants import lifecycle
+    from tenants.models import User
+
+    with django_db_blocker.unblock():
+        connection.close()
+        made = _make_tenant(f"live-{next(_numbers)}", "Live Works")
+        connection.set_tenant(made)
+        people = list(User.objects.values_list("pk", flat=True))
+        try:
+            yield made
+        finally:
+            connection.close()  # whatever state the test left it in
+            _to_public()
+            lifecycle.delete_tenant(made)
+            User.objects.exclude(pk__in=people).delete()
+            User.objects.filter(pk=made.owner.pk).delete()  # type: ignore[attr-defined]
+            connections.close_all()
+
+
+@pytest.fixture
+def live_environment(live_tenant: Tenant) -> dict[str, str]:
+    """The environment for a child process (a worker, a command) that shall work on the database of this test."""
+    import os
+
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def live_site(live_tenant: Tenant) -> Iterator[str]:
+    """Serves the site on a free port; answers "http://<slug>.localhost:<port>" of live_tenant."""
+    from tests.clients import serve
+
+    with serve() as port:
+        yield f"http://{live_tenant.slug}.localhost:{port}"
+
+
+# --- people and browsers ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def member(request: pytest.FixtureRequest) -> Callable[..., User]:
+    from tenants.models import Membership, User
+
+    name = "live_tenant" if "live_tenant" in request.fixturenames else "tenant"
+    home = request.getfixturevalue(name)
+
+    def make(role: str = "member", tenant: Tenant | None = home, email: str = "") -> User:
+        """tenant=None: somebody who belongs nowhere."""
+        user = User.objects.create_user(email or f"{role}-{next(_numbers)}@people.example", name=role.title())
+        if tenant:
+            Membership.objects.create(user=user, tenant=tenant, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def sign_in() -> Callable[..., HostClient]:
+    from tests.clients import HostClient
+
+    def make(user: User | None, tenant: Tenant | None = None) -> HostClient:
+        client = HostClient(tenant)
+        if user:
+            client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def tenant_client(tenant: Tenant, sign_in: Callable[..., HostClient]) -> HostClient:
+    return sign_in(tenant.owner, tenant)  # type: ignore[attr-defined]
+
+
+# --- the providers' side ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Any]:
+    from integrations.sandbox.server import SandboxServer
+
+    server = SandboxServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sandbox_notion(sandbox: Any, settings: Any) -> Any:
+    """The Notion sandbox's control, empty, without faults; Raccord's Notion adapter talks to it."""
+    control = sandbox.control.of("notion")
+    control.reset()
+    settings.PROVIDER_BASE_URLS = {"notion": sandbox.url("notion")}
+    return control
+
+
+def _make_tenant(slug: str, name: str) -> Tenant:
+    from tenants import lifecycle
+    from tenants.models import User
+
+    owner = User.objects.create_user(f"owner@{slug}.example", name=f"Olga {slug.title()}")
+    tenant = lifecycle.create_tenant(name, slug, owner)
+    tenant.owner = owner  # type: ignore[attr-defined]
+    return tenant
+
+
+def _to_public() -> None:
+    from django.db import connection
+
+    connection.set_schema_to_public()
