@@ -1,0 +1,61 @@
+"""From the table of what is due to running workers, taking turns between tenants."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.db import connection
+from django_tenants.utils import get_tenant_model, tenant_context
+
+from integrations.scheduling import leases
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+#: A wake-up that led nowhere (a lost message, a dead worker) is sent again after this long.
+WAKE_AGAIN_SECONDS = 30
+
+
+def dispatch(limit: int = BATCH) -> int:
+    """Wake what is due, persons first, one per tenant before a second of the same. Answers how many were woken."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH due AS (
+                SELECT integration_id, tenant_id, priority, due_at FROM public.scheduling_due
+                WHERE due_at <= now() AND (leased_until IS NULL OR leased_until <= now())
+                  AND (woken_at IS NULL OR woken_at <= now() - %s * interval '1 second')
+                ORDER BY priority, due_at LIMIT %s FOR UPDATE SKIP LOCKED
+            ), woken AS (
+                UPDATE public.scheduling_due d SET woken_at = now() FROM due WHERE d.integration_id = due.integration_id
+            )
+            SELECT t.schema_name, due.integration_id FROM due JOIN public.tenants_tenant t ON t.id = due.tenant_id
+            ORDER BY due.priority, row_number() OVER (PARTITION BY due.tenant_id ORDER BY due.due_at), due.due_at
+            """,
+            [WAKE_AGAIN_SECONDS, limit],
+        )
+        found = cursor.fetchall()
+    for schema, integration_id in found:
+        send_wake(schema, integration_id)
+    return len(found)
+
+
+def send_wake(schema: str, integration_id: UUID) -> None:
+    from integrations.scheduling.tasks import wake
+
+    wake.apply_async(args=[schema, str(integration_id)], retry=False)
+
+
+def run_if_due(schema: str, integration_id: UUID) -> str:
+    """Claim and run one slice. Answers what happened, for the log."""
+    lease = leases.claim(integration_id)
+    if lease is None:
+        return "not due"
+    from integrations.sync.run import run_slice
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is None:
+        return "no such tenant"
+    with tenant_context(tenant):
+        return run_slice(lease)

@@ -1,0 +1,28 @@
+"""Celery tasks: thin, carrying ids. A lost or doubled message does no harm; the table of what is due is the truth."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+from django.db import connection, transaction
+
+from integrations.scheduling import dispatch as dispatching
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def dispatch() -> int:
+    """Wake what is due. Run every few seconds by beat, and by the cron endpoint."""
+    return dispatching.dispatch()
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def wake(schema: str, integration_id: str) -> str:
+    """Run one integration if it is due and nobody runs it."""
+    return dispatching.run_if_due(schema, UUID(integration_id))
+
+
+def wake_on_commit(integration_id: UUID) -> None:
+    """Send the wake-up once the row it is about can be seen. A broker that is down delays, it does not break."""
+    schema = connection.schema_name
+    transaction.on_commit(lambda: dispatching.send_wake(schema, integration_id), robust=True)

@@ -1,0 +1,135 @@
+"""The wizard's first step: an integration comes to be, and its credentials are checked before they are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from integrations.adapters import errors
+from integrations.adapters.base import Account, Auth
+from integrations.adapters.registry import adapters
+from integrations.catalog.models import Provider
+from integrations.models import IntegrationInstance, Status
+from integrations.services.adapters import ProviderOff, open_with
+
+
+class Refused(ValueError):
+    """What was asked cannot be done; the text says why and what to do. `field`: the form field it is about, or "".
+
+    `code` is stable, for programs.
+    """
+
+    def __init__(self, text: str, field: str = "", code: str = "refused") -> None:
+        super().__init__(text)
+        self.field = field
+        self.code = code
+
+
+def providers() -> list[Provider]:
+    """What a tenant may connect."""
+    return list(Provider.objects.filter(is_active=True, is_visible=True, is_present=True))
+
+
+def start(provider: str, name: str = "", by: str = "") -> IntegrationInstance:
+    """A draft. Raises Refused when there is no such provider or the name is taken."""
+    known = next((p for p in providers() if p.slug == provider), None)
+    if known is None:
+        raise Refused(_("There is no tool called “%(slug)s” to connect.") % {"slug": provider}, "provider", "no_provider")
+    return IntegrationInstance.objects.create(
+        provider=provider, name=_free_name(name or known.name, strict=bool(name)), created_by=by
+    )
+
+
+def rename(integration: IntegrationInstance, name: str) -> None:
+    name = name.strip()
+    if not name:
+        raise Refused(_("A connection needs a name."), "name", "invalid_name")
+    if IntegrationInstance.objects.filter(name=name).exclude(pk=integration.pk).exists():
+        raise Refused(_("There is a connection called “%(name)s” already.") % {"name": name}, "name", "name_taken")
+    integration.name = name
+    integration.save(update_fields=["name"])
+
+
+def _free_name(name: str, strict: bool) -> str:
+    taken = set(IntegrationInstance.objects.filter(name__startswith=name).values_list("name", flat=True))
+    if name not in taken:
+        return name
+    if strict:
+        raise Refused(_("There is a connection called “%(name)s” already.") % {"name": name}, "name", "name_taken")
+    number = 2
+    while f"{name} {number}" in taken:
+        number += 1
+    return f"{name} {number}"
+
+
+def auth_of(provider: str, kind: str = "") -> Auth:
+    """The way to connect that is asked for, or the provider's first one."""
+    ways = adapters()[provider].manifest.auth
+    return next((way for way in ways if way.kind == kind), ways[0])
+
+
+def check(provider: str, credentials: Mapping[str, str]) -> Account:
+    """Ask the tool whom these credentials belong to. Raises Refused with words for a person; nothing is stored."""
+    try:
+        with closing(open_with(provider, credentials)) as adapter:
+            return adapter.check()
+    except ProviderOff as error:
+        raise Refused(_("This tool is switched off at the moment."), code="provider_off") from error
+    except errors.AuthenticationFailed as error:
+        raise Refused(
+            _("The tool does not know this key. Copy it again, whole, and try once more."),
+            auth_of(provider).fields[0].name,
+            error.code,
+        ) from error
+    except errors.AccessDenied as error:
+        raise Refused(
+            _("The key is good, but it may not read the account. Give it the access listed here, then try again."),
+            code=error.code,
+        ) from error
+    except errors.AdapterError as error:
+        raise Refused(
+            _("The tool does not answer as it should right now, so the key could not be checked. Try again in a minute."),
+            code=error.code,
+        ) from error
+
+
+def connect(integration: IntegrationInstance, credentials: Mapping[str, str], another_account: bool = False) -> Account:
+    """Check, then store. When another account answers than before, Refused with code "other_account" unless allowed."""
+    way = auth_of(integration.provider)
+    given = {field.name: str(credentials.get(field.name) or "").strip() for field in way.fields}
+    for field in way.fields:
+        if field.required and not given[field.name]:
+            raise Refused(_("%(label)s is missing.") % {"label": field.label}, field.name, "missing")
+    account = check(integration.provider, given)
+    if integration.account_id and integration.account_id != account.id and not another_account:
+        raise Refused(
+            _("This key belongs to “%(new)s”, but the connection was made with “%(old)s”. Its records are linked there.")
+            % {"new": account.name, "old": integration.account_name},
+            code="other_account",
+        )
+    with transaction.atomic():
+        integration.credentials = given
+        integration.auth_kind = way.kind
+        integration.account_id, integration.account_name = account.id, account.name
+        integration.account_may = list(account.may)
+        if integration.setup_step == "connect":
+            integration.setup_step = "map"
+        integration.save(
+            update_fields=["credentials", "auth_kind", "account_id", "account_name", "account_may", "setup_step"]
+        )
+        if integration.status == Status.ATTENTION and integration.status_code in ("authentication_failed", "access_denied"):
+            from integrations.services import lifecycle
+
+            lifecycle.resume(integration)
+    return account
+
+
+def mark(integration: IntegrationInstance, status: str, code: str = "", detail: str = "") -> None:
+    """Change the status with its reason."""
+    integration.status, integration.status_code, integration.status_detail = status, code, detail
+    integration.status_since = timezone.now()
+    integration.save(update_fields=["status", "status_code", "status_detail", "status_since"])

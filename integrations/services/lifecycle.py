@@ -1,0 +1,126 @@
+"""An integration's life after the wizard: activate, sync now, pause, resume, cancel, delete."""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm import feed
+from integrations.models import IntegrationInstance, Status, Stream, SyncLog
+from integrations.scheduling import due
+from integrations.scheduling.models import Due, Priority
+from integrations.services.connect import Refused, mark
+from integrations.scheduling.tasks import wake_on_commit
+
+
+def ready_problems(integration: IntegrationInstance) -> list[str]:
+    """Why it cannot be activated yet, in words; empty when it can."""
+    problems = []
+    if not integration.credentials:
+        problems.append(_("Connect the tool first."))
+    streams = list(integration.streams.prefetch_related("mappings"))
+    if not streams:
+        problems.append(_("Choose at least one table to keep in step."))
+    problems += [
+        _("Map at least one field of “%(name)s”.") % {"name": stream.collection_name}
+        for stream in streams
+        if not stream.mappings.all()
+    ]
+    return problems
+
+
+def activate(integration: IntegrationInstance, by: str = "person") -> None:
+    """Start syncing. The first run goes at once."""
+    if problems := ready_problems(integration):
+        raise Refused(" ".join(problems), code="not_ready")
+    with transaction.atomic():
+        position = feed.now()
+        integration.streams.filter(feed_txid=0).update(feed_txid=position.txid, feed_id=position.id)
+        integration.setup_step = "done"
+        integration.activated_at = integration.activated_at or timezone.now()
+        integration.failures = 0
+        integration.save(update_fields=["setup_step", "activated_at", "failures"])
+        mark(integration, Status.ACTIVE)
+        _ask(integration, by)
+
+
+def sync_now(integration: IntegrationInstance, by: str = "person", whole: bool = False) -> None:
+    """Ask for a run at once. whole: also list everything, which finds deletions that increments cannot see."""
+    if integration.status != Status.ACTIVE:
+        raise Refused(_("Only an active connection can sync. Resume or reconnect it first."), code="not_active")
+    with transaction.atomic():
+        if whole:
+            integration.streams.update(swept_at=None)
+        _ask(integration, by)
+
+
+def pause(integration: IntegrationInstance) -> None:
+    """No more runs; one that works stops at its next page. Nothing is lost: changes wait on both sides."""
+    with transaction.atomic():
+        mark(integration, Status.PAUSED)
+        due.plan(integration.pk, None)
+        integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=True)
+
+
+def resume(integration: IntegrationInstance) -> None:
+    if integration.setup_step != "done":
+        raise Refused(_("Finish the setup first."), code="not_ready")
+    with transaction.atomic():
+        integration.failures = 0
+        integration.save(update_fields=["failures"])
+        integration.streams.update(problem_code="", problem_detail="", is_active=True)
+        mark(integration, Status.ACTIVE)
+        _ask(integration, "person")
+
+
+def lift_brake(stream: Stream) -> None:
+    """A person read what a run would delete and wants it."""
+    stream.brake_lifted = True
+    stream.save(update_fields=["brake_lifted"])
+    resume(stream.integration)
+
+
+def cancel(integration: IntegrationInstance) -> None:
+    """Stop the present run at its next page."""
+    integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=True)
+
+
+def delete(integration: IntegrationInstance) -> None:
+    """Forget the connection with its links. Records stay on both sides as they are."""
+    with transaction.atomic():
+        due.forget(integration.pk)
+        with connection.cursor() as cursor:  # in bulk: the cascade would load every link into memory
+            for table, column in (
+                ("integrations_synclogline", "stream_id"),
+                ("integrations_recordlink", "stream_id"),
+                ("integrations_heldrecord", "stream_id"),
+                ("integrations_setaside", "stream_id"),
+                ("integrations_conflict", "stream_id"),
+            ):
+                cursor.execute(
+                    f"DELETE FROM {table} WHERE {column} IN"  # noqa: S608
+                    " (SELECT id FROM integrations_stream WHERE integration_id = %s)",
+                    [integration.pk],
+                )
+        integration.delete()
+
+
+def set_frequency(integration: IntegrationInstance, frequency: str) -> None:
+    from integrations.models import Frequency
+
+    if frequency not in Frequency.values:
+        raise Refused(_("Choose how often to sync."), "frequency", "invalid_frequency")
+    integration.frequency = frequency
+    integration.save(update_fields=["frequency"])
+    if integration.status == Status.ACTIVE:
+        due.plan(integration.pk, due.next_due(frequency, timezone.now(), connection.tenant.timezone))
+
+
+def next_run(integration: IntegrationInstance) -> Due | None:
+    return Due.objects.filter(pk=integration.pk).first()
+
+
+def _ask(integration: IntegrationInstance, by: str) -> None:
+    due.ask(integration.pk, Priority.PERSON, by)
+    wake_on_commit(integration.pk)

@@ -1,0 +1,371 @@
+"""The wizard's second and third step: which collections are paired with which entities, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from crm import records, registry
+from integrations.adapters import errors
+from integrations.adapters.base import Collection, NewField, Schema
+from integrations.adapters.base import Field as RemoteField
+from integrations.models import (
+    Deletions,
+    Direction,
+    FieldMapping,
+    HeldRecord,
+    IntegrationInstance,
+    Matching,
+    Policy,
+    RecordLink,
+    SetAside,
+    Stream,
+)
+from integrations.services.adapters import open_adapter
+from integrations.services.connect import Refused
+from integrations.sync import mapping
+from integrations.sync.mapping import Suggestion
+from integrations.sync.merge import Waiting
+from values import Type, Unfit
+
+PREVIEW_LIMIT = 10
+
+
+# --- collections ------------------------------------------------------------------------------------------------------
+
+
+def collections(integration: IntegrationInstance) -> list[Collection]:
+    """The remote tables that the credentials see. Raises Refused."""
+    with _words(), closing(open_adapter(integration)) as adapter:
+        return adapter.collections()
+
+
+def describe(integration: IntegrationInstance, collection: str) -> Schema:
+    with _words(), closing(open_adapter(integration)) as adapter:
+        return adapter.describe(collection)
+
+
+def add(integration: IntegrationInstance, collection: str, entity: str, **choices: Any) -> Stream:
+    """Pair a collection with an entity. Describes it, and maps what is obvious."""
+    described = _entity(entity)
+    schema = describe(integration, collection)
+    if integration.streams.filter(collection=collection, entity=entity).exists():
+        raise Refused(_("“%(name)s” is paired with this kind of record already.") % {"name": schema.collection.name},
+                      "collection", "paired_already")  # fmt: skip
+    with transaction.atomic():
+        stream = Stream(
+            integration=integration,
+            collection=schema.collection.id,
+            collection_name=schema.collection.name,
+            collection_url=schema.collection.url,
+            entity=entity,
+            schema=asdict(schema),
+        )
+        _choose(stream, choices)
+        stream.save()
+        set_mappings(stream, [_as_mapping(s) for s in mapping.suggest(schema.fields, described, schema.title)])
+        _default_match(stream, described)
+        stream.save(update_fields=["match_fields"])
+    return stream
+
+
+def change(stream: Stream, **choices: Any) -> None:
+    """Direction, policy, matching, match_fields, deletions, is_active. Raises Refused for what is not among the choices."""
+    with transaction.atomic():
+        was = stream.direction
+        _choose(stream, choices)
+        if stream.direction != was and stream.direction != Direction.IMPORT:
+            stream.exported_at = None  # what was not sent while it only flowed in
+        stream.version += 1
+        stream.save()
+
+
+def remove(stream: Stream) -> None:
+    """Forget the pair and its links; records stay on both sides."""
+    with transaction.atomic():
+        for model in (SetAside, HeldRecord, RecordLink):
+            model.objects.filter(stream=stream)._raw_delete(model.objects.db)
+        stream.delete()
+
+
+def refresh_schema(stream: Stream) -> Schema:
+    """Describe the collection anew and keep it."""
+    found = describe(stream.integration, stream.collection)
+    stream.schema = asdict(found)
+    stream.collection_name = found.collection.name
+    stream.save(update_fields=["schema", "collection_name"])
+    return found
+
+
+def schema_of(stream: Stream) -> Schema:
+    """The collection as last described."""
+    kept = stream.schema
+    fields = tuple(
+        RemoteField(**{**field, "type": Type(field["type"]), "options": tuple(field["options"])}) for field in kept["fields"]
+    )
+    home = kept["collection"]
+    return Schema(Collection(**{**home, "path": tuple(home["path"])}), fields, kept["title"])
+
+
+def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[str] = ()) -> Schema:
+    """Make a field that is missing there."""
+    with _words(), closing(open_adapter(stream.integration)) as adapter:
+        if not adapter.manifest.can.create_fields:
+            raise Refused(_("This tool lets nobody create fields from outside."), code="cannot_create_fields")
+        found = adapter.create_fields(stream.collection, [NewField(name, Type(kind), tuple(options))])
+    stream.schema = asdict(found)
+    stream.save(update_fields=["schema"])
+    return found
+
+
+# --- field mappings -----------------------------------------------------------------------------------------------------
+
+
+def suggested(stream: Stream) -> list[Suggestion]:
+    schema = schema_of(stream)
+    return mapping.suggest(schema.fields, _entity(stream.entity), schema.title)
+
+
+def pairs(stream: Stream) -> dict[str, list[dict[str, Any]]]:
+    """Per remote field, the local fields it may be paired with, and why not for the others."""
+    entity = _entity(stream.entity)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for remote in schema_of(stream).fields:
+        fits = ((local, mapping.fit(remote, local)) for local in entity.fields.values())
+        found[remote.id] = [
+            {"local": local.name, "label": local.label, "directions": fit.directions, "reason": fit.reason}
+            for local, fit in fits
+        ]
+    return found
+
+
+def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[FieldMapping]:
+    """Replace the mappings: [{"remote", "local", "direction", "policy", "options"}]. Raises Refused, changing nothing.
+
+    A field that now means another remote field has never been agreed on: its bases are forgotten, its values are not.
+    """
+    wanted = [dict(one) for one in wanted]
+    _check_mappings(stream, wanted)
+    names = {field.id: field.name for field in schema_of(stream).fields}
+    with transaction.atomic():
+        Stream.objects.select_for_update().get(pk=stream.pk)
+        before = {m.local: m for m in stream.mappings.all()}
+        stream.mappings.all().delete()
+        made = FieldMapping.objects.bulk_create(
+            [
+                FieldMapping(
+                    stream=stream,
+                    remote=one["remote"],
+                    remote_name=names[one["remote"]],
+                    local=one["local"],
+                    direction=one.get("direction") or Direction.BOTH,
+                    policy=one.get("policy") or "",
+                    options=one.get("options") or {},
+                    position=position,
+                )
+                for position, one in enumerate(wanted)
+            ]
+        )
+        now = {m.local: m for m in made}
+        _forget_bases(stream, [name for name, old in before.items() if _differs(old, now.get(name))])
+        if before and set(now) - set(before) | {n for n in now if _differs(before.get(n), now[n])}:
+            _read_again(stream)
+        Stream.objects.filter(pk=stream.pk).update(version=stream.version + 1)
+        stream.version += 1
+        stream.set_aside.filter(field__in=set(before) | set(now)).update(retry_at=None)
+    return made
+
+
+def _differs(old: FieldMapping | None, new: FieldMapping | None) -> bool:
+    return old is None or new is None or (old.remote, old.options) != (new.remote, new.options)
+
+
+def _forget_bases(stream: Stream, names: list[str]) -> None:
+    if not names or stream.listed_at is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_recordlink SET base_local = base_local - %s::text[], base_remote = base_remote - %s::text[],"
+            " waiting = waiting - %s::text[], dirty = true WHERE stream_id = %s",
+            [names, names, names, stream.pk],
+        )
+
+
+def _read_again(stream: Stream) -> None:
+    """A field was added: read everything once more, so that its values meet. Nothing is lost meanwhile: links stay."""
+    Stream.objects.filter(pk=stream.pk).update(cursor="")
+    stream.cursor = ""
+
+
+def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
+    schema, entity = schema_of(stream), _entity(stream.entity)
+    for one in wanted:
+        remote, local = schema.field(one.get("remote", "")), entity.fields.get(one.get("local", ""))
+        if remote is None:
+            raise Refused(_("The table has no field “%(name)s” (any more).") % {"name": one.get("remote")}, "remote", "no_field")
+        if local is None:
+            raise Refused(_("There is no field “%(name)s” here.") % {"name": one.get("local")}, "local", "no_field")
+        allowed = mapping.fit(remote, local)
+        direction = one.setdefault("direction", allowed.directions[0] if allowed.possible else "both")
+        if direction not in Direction.values:
+            raise Refused(_("A direction is one of: both, import, export."), "direction", "invalid_direction")
+        if not allowed.possible or (direction not in allowed.directions and direction != "both"):
+            raise Refused(allowed.reason or _("This direction is not possible."), "local", "types_do_not_fit")
+        if direction not in allowed.directions:
+            raise Refused(
+                _("%(reason)s Set its direction to “%(direction)s”.")
+                % {"reason": allowed.reason, "direction": allowed.directions[0]},
+                "direction",
+                "one_way_only",
+            )
+        if one.get("policy") and one["policy"] not in Policy.values:
+            raise Refused(_("There is no such rule for conflicts."), "policy", "invalid_policy")
+    for side in ("remote", "local"):
+        names = [one[side] for one in wanted]
+        if len(set(names)) != len(names):
+            raise Refused(_("A field can be mapped once only."), side, "mapped_twice")
+
+
+def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapping.Mapped]:
+    """The stream's mappings ready to run; those whose remote field is gone are left out (the run reports them)."""
+    schema, entity = schema_of(stream), entity or _entity(stream.entity)
+    ready = []
+    for one in stream.mappings.all():
+        remote, local = schema.field(one.remote), entity.fields.get(one.local)
+        if remote is None or local is None:
+            continue
+        allowed = mapping.fit(remote, local).directions
+        direction = narrowed(stream.direction, one.direction, allowed)
+        if direction:
+            ready.append(mapping.compile_mapping(local, remote, direction, one.options, one.policy or stream.policy))
+    return ready
+
+
+def narrowed(*limits: str | Iterable[str]) -> str:
+    """The direction that all limits leave: "both", "import", "export" or "" for none."""
+    ways = {"import", "export"}
+    for limit in limits:
+        given = [limit] if isinstance(limit, str) else list(limit)
+        ways &= {"import", "export"} if "both" in given else set(given)
+    return "both" if len(ways) == 2 else next(iter(ways), "")
+
+
+def context() -> mapping.Context:
+    tenant = connection.tenant
+    return mapping.Context(ZoneInfo(str(tenant.timezone)), tenant.currency, mapping.Links())
+
+
+# --- live preview ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewCell:
+    local: str
+    there: Any
+    here: Any = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    remote_id: str
+    url: str
+    cells: list[PreviewCell]
+
+
+def preview(stream: Stream, limit: int = PREVIEW_LIMIT) -> list[PreviewRow]:
+    """Up to ten real records as they would look here; a value that does not fit says why."""
+    mapped, around = compiled(stream), context()
+    with _words(), closing(open_adapter(stream.integration)) as adapter:
+        page = next(iter(adapter.read(stream.collection, None, [m.remote.id for m in mapped])), None)
+    rows = []
+    for record in (page.records if page else [])[: min(limit, PREVIEW_LIMIT)]:
+        cells = [_preview_cell(m, record, around) for m in mapped]
+        rows.append(PreviewRow(record.id, record.url, cells))
+    return rows
+
+
+def _preview_cell(mapped: mapping.Mapped, record: Any, around: mapping.Context) -> PreviewCell:
+    if mapped.remote.id in record.unfit:
+        return PreviewCell(mapped.name, None, problem=record.unfit[mapped.remote.id])
+    there = record.values.get(mapped.remote.id)
+    try:
+        here = mapped.to_local(there, None, around)
+    except Unfit as error:
+        return PreviewCell(mapped.name, there, problem=str(error))
+    if isinstance(here, Waiting):
+        return PreviewCell(mapped.name, there, there)  # a relation: linked when the other end is here
+    return PreviewCell(mapped.name, there, here)
+
+
+# --- small parts ------------------------------------------------------------------------------------------------------------
+
+
+CHOICES: dict[str, type] = {
+    "direction": Direction,
+    "policy": Policy,
+    "matching": Matching,
+    "deletions": Deletions,
+}
+
+
+def _choose(stream: Stream, choices: Mapping[str, Any]) -> None:
+    for name, value in choices.items():
+        if name in CHOICES and value not in CHOICES[name].values:
+            raise Refused(_("“%(value)s” is not one of: %(all)s.") % {"value": value, "all": ", ".join(CHOICES[name].values)},
+                          name, "invalid_choice")  # fmt: skip
+        if name == "match_fields":
+            known = _entity(stream.entity).fields
+            for field in value:
+                if field not in known:
+                    raise Refused(_("There is no field “%(name)s” here.") % {"name": field}, name, "no_field")
+        elif name not in CHOICES and name != "is_active":
+            raise Refused(_("A stream has no setting “%(name)s”.") % {"name": name}, name, "no_setting")
+        setattr(stream, name, value)
+
+
+def _default_match(stream: Stream, entity: registry.Entity) -> None:
+    mapped = {m.local for m in stream.mappings.all()}
+    stream.match_fields = stream.match_fields or [key for key in entity.keys if key in mapped][:1]
+
+
+def _as_mapping(suggestion: Suggestion) -> dict[str, Any]:
+    return {"remote": suggestion.remote, "local": suggestion.local, "direction": suggestion.direction}
+
+
+def _entity(name: str) -> registry.Entity:
+    try:
+        return records.describe(name)
+    except records.Missing as error:
+        raise Refused(_("There is no kind of record called “%(name)s”.") % {"name": name}, "entity", "no_entity") from error
+
+
+class _words:  # noqa: N801 - used as a statement
+    """Adapter errors as Refused, with words for a person."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, errors.AdapterError):
+            raise Refused(f"{explain(error)} {_(error.remedy)}", code=error.code) from error
+
+
+def explain(error: errors.AdapterError) -> str:
+    """What happened, in one sentence."""
+    return {
+        "rate_limited": _("The tool asks us to slow down."),
+        "unavailable": _("The tool does not answer at the moment."),
+        "outcome_unknown": _("An answer of the tool was lost."),
+        "authentication_failed": _("The tool does not accept the key any more."),
+        "access_denied": _("The tool does not let this connection do that."),
+        "not_found": _("The table is gone, or is no longer shared with this connection."),
+        "schema_changed": _("The table looks different from what it was."),
+        "version_mismatch": _("The record moved meanwhile."),
+    }.get(error.code) or str(error)
