@@ -23,7 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The settings are read before anybody knows whether a test needs a database, so PostgreSQL starts later.
 NOT_YET = "postgres://postgres@/raccord?host=/not-started"
 #: Whatever decides how an empty installation looks; see `_fingerprint`.
-BUILT_FROM = ("*/migrations/*.py", "*/*/migrations/*.py", "tenants/lifecycle.py", "crm/feed.py", "config/settings.py")
+BUILT_FROM = (
+    "*/migrations/*.py",
+    "*/*/migrations/*.py",
+    "integrations/adapters/*/__init__.py",
+    "crm/feed.py",
+    "tenants/lifecycle.py",
+    "config/deploy.py",
+    "config/settings.py",
+    "requirements.txt",
+)
 
 _slot: list[int] = []  # a file descriptor, held open: the lock ends with the process, however that ends
 
@@ -88,16 +97,9 @@ def destroy() -> None:
 
 
 def _build() -> None:
-    """What `manage.py setup` does on a new installation."""
-    from django.core.management import call_command
+    from config import deploy
 
-    from integrations.catalog.sync import sync_catalog
-    from tenants import lifecycle
-
-    call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
-    lifecycle.ensure_public()
-    lifecycle.ensure_template()
-    sync_catalog()
+    deploy.set_up(lambda _: None)
 
 
 def _keep(server: psycopg.Connection, name: str, built: str) -> None:
