@@ -47,7 +47,11 @@ class SandboxServer:
         self, providers: list[str] | None = None, data: Path | None = None, limited: bool = False, port: int = 0
     ) -> None:
         self.rooms = open_rooms(data, providers, limited)
-        self._socket = socket.create_server(("127.0.0.1", port))
+        # Named as TCP: asyncio switches Nagle's delay off only then, and 40 ms per request would be the price.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self._socket.listen(128)
         self.port = self._socket.getsockname()[1]
         self._server = uvicorn.Server(configure(self.rooms, "127.0.0.1", self.port))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)

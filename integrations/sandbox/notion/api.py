@@ -22,7 +22,8 @@ from integrations.sandbox.notion.tables_api import TablesApi
 if TYPE_CHECKING:
     from integrations.sandbox.notion.world import NotionWorld
 
-VERSIONS = ("2025-09-03", "2026-03-11")
+OLDER = "2025-09-03"
+VERSIONS = (OLDER, "2026-03-11")
 
 
 class Api:
@@ -59,7 +60,8 @@ class Api:
         if connection is None:
             raise errors.NotionError(401, *errors.MESSAGES[401])
         _check_version(call)
-        return handler(Asked(call, connection, body, self.world), **parts)
+        answer = handler(Asked(call, connection, body, self.world), **parts)
+        return _with_archived(answer) if call.headers["notion-version"] == OLDER else answer
 
     # Users
 
@@ -123,6 +125,14 @@ def _list(records: bytes, cursor: str | None, is_capped: bool) -> Answer:
 
 def with_request_id(body: dict[str, Any]) -> Answer:
     return json_answer(body | {"request_id": new_id()})
+
+
+def _with_archived(answer: Answer) -> Answer:
+    """Before 2026-03-11 objects carried `archived` as well. Inside a text the quotes would be escaped."""
+    body = answer.body
+    for flag in (b"true", b"false"):
+        body = body.replace(b',"in_trash":' + flag, b',"archived":' + flag + b',"in_trash":' + flag)
+    return Answer(answer.status, body, answer.content_type, answer.headers)
 
 
 def _read_body(call: Call) -> Any:

@@ -43,7 +43,8 @@ class FilterReader:
         made = Filter()
         if body is None:
             return made
-        conditions = body["and"] if isinstance(body, dict) and set(body) == {"and"} else [body]
+        is_joined = isinstance(body, dict) and set(body) == {"and"}
+        conditions = body["and"] if is_joined else [body]
         _check_group(conditions)
         rest = []
         for condition in conditions:
@@ -51,7 +52,7 @@ class FilterReader:
                 timestamp = condition["timestamp"]
                 made.narrow(timestamp, *self._span(condition, timestamp))
             else:
-                rest.append(self._condition(condition, depth=1))
+                rest.append(self._condition(condition, depth=2 if is_joined else 1))
         made.predicate = None if not rest else rest[0] if len(rest) == 1 else _all(rest)
         return made
 
