@@ -12,7 +12,8 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SECRET_NAMES = ("SECRET_KEY", "INTEGRATION_ENCRYPTION_KEY", "CRON_TOKEN")
+#: Name and bytes of randomness; DEMO_PASSWORD is typed by people.
+SECRETS = {"SECRET_KEY": 48, "INTEGRATION_ENCRYPTION_KEY": 48, "CRON_TOKEN": 48, "DEMO_PASSWORD": 9}
 
 
 def var_dir() -> Path:
@@ -35,9 +36,9 @@ def prepare() -> None:
 def local_secrets(path: Path) -> dict[str, str]:
     """Secrets of this machine, made once, readable by their owner only."""
     kept = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
-    missing = [name for name in SECRET_NAMES if name not in kept]
+    missing = [name for name in SECRETS if name not in kept]
     if missing:
-        kept |= {name: secrets.token_urlsafe(48) for name in missing}
+        kept |= {name: secrets.token_urlsafe(SECRETS[name]) for name in missing}
         path.touch(mode=0o600)
         path.write_text("".join(f"{name}={value}\n" for name, value in kept.items()))
     return kept

@@ -12,7 +12,8 @@ SECRET_KEY = env("SECRET_KEY")  # secrets have no default: fail at start, not at
 DEBUG = env.bool("DEBUG", default=False)
 VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
 PUBLIC_HOST = env("PUBLIC_HOST", default="localhost")  # tenants live on SLUG.PUBLIC_HOST
-PUBLIC_PORT = env("PUBLIC_PORT", default="8000" if DEBUG else "")  # "" where a proxy serves 443
+PORT = env.int("PORT", default=8000)  # where `manage.py run` serves
+PUBLIC_PORT = env("PUBLIC_PORT", default=str(PORT) if DEBUG else "")  # "" where a proxy serves 443
 PUBLIC_SCHEME = env("PUBLIC_SCHEME", default="http" if DEBUG else "https")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[PUBLIC_HOST, f".{PUBLIC_HOST}", "127.0.0.1"])
 WSGI_APPLICATION = "config.wsgi.application"
@@ -103,6 +104,10 @@ SLICE_SECONDS = env.int("SLICE_SECONDS", default=60)  # a run yields after this 
 DISPATCH_SECONDS = env.int("DISPATCH_SECONDS", default=5)  # how often beat looks for what is due
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=60)
 SWEEP_HOURS = env.int("SWEEP_HOURS", default=24)  # a full listing finds deletions without tombstones
+
+# --- the demo on one machine (`manage.py run`) ----------------------------------------------------------------------
+SANDBOX_PORT = env.int("SANDBOX_PORT", default=9001)
+DEMO_PASSWORD = env("DEMO_PASSWORD", default="")  # empty: `manage.py demo` refuses
 
 # --- people, sessions, security ------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"

@@ -1,0 +1,1 @@
+"""The demo tenant: Acme Studio, a small design studio that sells to shops and workshops all over Europe."""

@@ -1,0 +1,33 @@
+"""The demo tenant's connection to the sandbox's Notion, made through the same services as the wizard's."""
+
+from __future__ import annotations
+
+from integrations.models import IntegrationInstance
+from integrations.sandbox.notion.base import DEMO_TOKEN
+from integrations.services import connect, lifecycle, streams
+
+PAIRS = {"Contacts": "contact", "Companies": "company"}
+BY = "Raccord"
+
+
+def ensure() -> bool:
+    """Connect, pair contacts and companies both ways, activate. True when it was made now; an existing one is left alone.
+
+    One that an interrupted start left half made is finished. Raises connect.Refused.
+    """
+    integration = IntegrationInstance.objects.filter(provider="notion", created_by=BY).first()
+    if integration and integration.setup_step == "done":
+        return False
+    if not integration:
+        if IntegrationInstance.objects.filter(provider="notion").exists():
+            return False  # somebody made one by hand
+        integration = connect.start("notion", by=BY)
+    token = connect.auth_of("notion").fields[0].name
+    connect.connect(integration, {token: DEMO_TOKEN})
+    paired = set(integration.streams.values_list("entity", flat=True))
+    for collection in streams.collections(integration):
+        entity = PAIRS.get(collection.name)
+        if entity and entity not in paired:
+            streams.add(integration, collection.id, entity)
+    lifecycle.activate(integration, by="schedule")
+    return True
