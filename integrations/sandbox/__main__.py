@@ -19,12 +19,16 @@ def main() -> None:
     parser.add_argument("--data", default=":memory:", help="folder that keeps the state; :memory: keeps nothing")
     parser.add_argument("--providers", default="", help="comma-separated slugs; all by default")
     parser.add_argument("--no-limits", action="store_true", help="no rate limits (for bulk work)")
+    parser.add_argument("--seed", default="crm", help="what an empty provider starts with; empty for nothing")
     options = parser.parse_args()
     data = None if options.data == ":memory:" else Path(options.data)
     wanted = [slug for slug in options.providers.split(",") if slug] or None
     rooms = open_rooms(data, wanted, limited=not options.no_limits)
     print(f"Sandbox on http://{options.host}:{options.port}/")  # noqa: T201
     for slug, room in rooms.items():
+        if options.seed and not room.world.hand.tables():
+            room.world.seed(options.seed)
+            room.store.commit()
         print(f"  {room.provider.name}: API base http://{options.host}:{options.port}/{slug}")  # noqa: T201
         for label, value in room.world.welcome():
             print(f"    {label}: {value}")  # noqa: T201

@@ -4,7 +4,7 @@
     spec.check_response("GET", "/v1/users/me", 200, body)
 
 Both raise SpecError. The document is not part of the repository: without it AVAILABLE is False, checks do nothing, and
-`header()` says so at the top of the test output. `watched_client()` checks everything that passes through an httpx client.
+`header()` says so at the top of the test output. `watched_client()` checks what passes through an httpx client.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _any_of(validator: Draft202012Validator, choices: list[Any], value: Any, _: 
     """anyOf, passing over the branches that are meant for another `type`: most lists here have twenty of them."""
     kind = value.get("type") if isinstance(value, dict) else None
     if isinstance(kind, str):
-        fitting = [choice for choice in choices if (const := _type_const(validator, choice)) in (None, kind)]
+        fitting = [choice for choice in choices if _type_const(validator, choice) in (None, kind)]
         choices = fitting or choices
     problems = []
     for number, choice in enumerate(choices):

@@ -49,7 +49,7 @@ class Receiver:
 @pytest.fixture
 def receiver(control):
     made = Receiver()
-    control.post("webhooks/subscribe", url=made.url, window_seconds=0.1)
+    control.post("webhooks/subscribe", url=made.url, window_seconds=0.3)
     made.token = made.next()[0]["verification_token"]
     yield made
     control.reset()
@@ -84,14 +84,10 @@ def test_edits_within_the_window_become_one_event(control, crm, receiver):
     row = control.rows("Tasks")[0]["id"]
     for number in range(5):
         control.edit_row(row, Task=f"Take {number}")
-    assert [event["type"] for event in receiver.events()] in (
-        ["page.properties_updated"],
-        ["page.properties_updated"] * 2,
-    )
+    assert [event["type"] for event in receiver.events()] == ["page.properties_updated"]
 
 
 def test_created_and_trashed_at_once_tells_nothing(control, notion, crm, receiver):
-    control.post("webhooks/subscribe", url=receiver.url, window_seconds=0.1)
     page = notion.pages.create(parent=parent(crm["Tasks"]), properties={"Task": title("Gone")})
     notion.pages.update(page["id"], in_trash=True)
     assert page["id"] not in {event.get("entity", {}).get("id") for event in receiver.events()}

@@ -25,7 +25,7 @@ def perform(world: NotionWorld, action: str, body: dict[str, Any]) -> Any:
         case "webhooks/list":
             return [asdict(each) for each in world.webhooks.subscriptions.values()]
         case "webhooks/flush":
-            _start(world.webhooks.flush())
+            world.webhooks.flush()
             return {"ok": True}
         case "webhooks/deliveries":
             return world.webhooks.deliveries

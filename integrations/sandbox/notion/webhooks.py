@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import random
 import secrets
+import time
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +48,20 @@ class Pending:
     types: list[str] = field(default_factory=list)
     changed: list[Any] = field(default_factory=list)
     authors: list[str] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
 
 
 class Webhooks:
     def __init__(self, world: NotionWorld) -> None:
         self.world = world
         self.subscriptions: dict[str, Subscription] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self.clear()
 
     def clear(self) -> None:
         self.subscriptions.clear()
+        for task in self._running:
+            task.cancel()
         self.pending: dict[str, Pending] = {}
         self.deliveries: list[dict[str, Any]] = []
         self.shuffle = random.Random(7)  # noqa: S311 - repeatable on purpose
@@ -100,19 +106,27 @@ class Webhooks:
 
     async def deliver_for_ever(self) -> None:
         while True:
-            windows = [each.window_seconds for each in self.subscriptions.values()]
-            await asyncio.sleep(min(windows, default=0.2))
-            if self.pending:
-                await self.flush()
+            window = min((each.window_seconds for each in self.subscriptions.values()), default=0.4)
+            await asyncio.sleep(window / 4)
+            self.flush(time.monotonic() - window)
 
-    async def flush(self) -> None:
-        """Send what has gathered; no order is promised, so there is none."""
-        pending, self.pending = list(self.pending.values()), {}
-        events = [event for each in pending for event in self._events(each)]
+    def flush(self, until: float | None = None) -> None:
+        """Send what was first noted before `until` (None: everything); no order is promised, so there is none."""
+        due = [each for each in self.pending.values() if until is None or each.since <= until]
+        for each in due:
+            del self.pending[each.entity]
+        events = [event for each in due for event in self._events(each)]
         self.shuffle.shuffle(events)
-        await asyncio.gather(
-            *(self._deliver(each, event) for event in events for each in self.subscriptions.values() if each.is_active)
-        )
+        for event in events:
+            for subscription in self.subscriptions.values():
+                if subscription.is_active:
+                    self._start(self._deliver(subscription, event))
+
+    def _start(self, delivery: Coroutine[Any, Any, None]) -> None:
+        """On its own: one receiver's refusals must not hold up the events after it."""
+        task = asyncio.get_running_loop().create_task(delivery)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _events(self, pending: Pending) -> list[dict[str, Any]]:
         types = set(pending.types)
