@@ -23,7 +23,9 @@ def classify(
 ) -> errors.AdapterError:
     """What an answer of 300 and above means; the adapter's own reading comes first. Its cause is the HTTP error."""
     response.request = request
-    text = redact(f"{request.method} {request.url.path}: {response.status_code} {response.text[:EXCERPT]}".strip())
+    # Cut after redacting: half a secret would not be recognised.
+    shown = redact(response.text[: 10 * EXCERPT])[:EXCERPT]
+    text = f"{request.method} {redact(request.url.path)}: {response.status_code} {shown}".strip()
     error = (read_error(response) if read_error else None) or _by_status(response, write, text)
     error.__cause__ = httpx.HTTPStatusError(text, request=request, response=response)
     return error

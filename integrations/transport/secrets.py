@@ -11,9 +11,9 @@ HIDDEN = "***"
 #: Header names whose values are never shown.
 PRIVATE_HEADERS = re.compile(r"authorization|cookie|token|secret|signature|api-?key|password", re.IGNORECASE)
 
-#: A query or form parameter, or a JSON member, that holds a secret by its name.
+#: A query or form parameter, or a JSON member, that holds a secret by the end of its name.
 _NAMED = re.compile(
-    r"(?i)([\w-]*(?:token|secret|signature|password|credential|api_?key)(?:=|\"\s*:\s*\")"
+    r"(?i)((?:token|secret|signature|password|credential|api_?key)(?:=|\"\s*:\s*\")"
     r"|[?&](?:key|sig|code|assertion)=)([^&\s\"'<>]+)"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}")

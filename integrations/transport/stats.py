@@ -77,8 +77,13 @@ class Failure:
             url=redact(str(request.url)),
             error=f"{type(error).__name__}: {redact(str(error))}"[:KEPT_TEXT],
             request_headers=redact.headers(request.headers.items()),
-            request_body=redact(sent.decode("utf-8", "replace"))[:KEPT_TEXT],
+            request_body=_shown(sent, redact),
             status=answer.status_code if answer is not None else None,
             response_headers=redact.headers(answer.headers.items()) if answer is not None else {},
-            response_body=redact(answer.text)[:KEPT_TEXT] if answer is not None else "",
+            response_body=_shown(answer.content, redact) if answer is not None else "",
         )
+
+
+def _shown(body: bytes, redact: Redactor) -> str:
+    """Cut after redacting, for half a secret would not be recognised; and roughly before, for a body may be long."""
+    return redact(body[: 16 * KEPT_TEXT].decode("utf-8", "replace"))[:KEPT_TEXT]
