@@ -41,7 +41,8 @@ class Company(Record):
     name = models.CharField(_("name"), max_length=300)
     website = models.URLField(_("website"), max_length=2000, blank=True, default="")
     industry = SelectField(
-        _("industry"), options=("Agriculture", "Construction", "Energy", "Food", "Health", "Retail", "Software", "Travel")
+        _("industry"),
+        options=("Agriculture", "Construction", "Energy", "Food", "Health", "Retail", "Software", "Travel"),
     )
     employees = models.IntegerField(_("employees"), null=True, blank=True)
     phone = PhoneField(_("phone"), max_length=100, blank=True, default="")

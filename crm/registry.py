@@ -119,7 +119,7 @@ ENTITIES: dict[str, Declared] = {
         ("title",),
         ("title",),
         ("title", "done", "due_at", "priority", "assignee", "deal"),
-        "list-checks",
+        "list-todo",
     ),
 }
 
@@ -227,9 +227,10 @@ class People:
     """E-mails and ids of the tenant's people, read once; unknown e-mails are added when asked for."""
 
     def __init__(self) -> None:
-        pairs = list(Person.objects.values_list("id", "email"))
-        self.emails: dict[int, str] = dict(pairs)
-        self.ids: dict[str, int] = {email: pk for pk, email in pairs}
+        known = list(Person.objects.values_list("id", "email", "name"))
+        self.emails: dict[int, str] = {pk: email for pk, email, _name in known}
+        self.ids: dict[str, int] = {email: pk for pk, email, _name in known}
+        self.names: dict[str, str] = {email: name for _pk, email, name in known}
 
     def id(self, email: str) -> int:
         email = email.strip().lower()
@@ -257,9 +258,7 @@ def reader(described: Field, people: People) -> Callable[[Row], Value]:
     if kind is Type.MONEY:
         currency = f"{column}_currency"
         return lambda row: (
-            None
-            if row[column] is None
-            else {"amount": values.decimal(row[column]), "currency": row[currency] or None}
+            None if row[column] is None else {"amount": values.decimal(row[column]), "currency": row[currency] or None}
         )
     if kind is Type.DATETIME:
         return lambda row: None if row[column] is None else values.datetime(row[column])

@@ -105,8 +105,12 @@ class _Attribute:
         if instance is None:
             return self
         value = instance.__dict__.get(self.field.attname)
-        return Secret(value, self.field.bound_to(instance)) if isinstance(value, bytes) else Secret(
-            seal(value, self.field.bound_to(instance)) if value is not None else b"", self.field.bound_to(instance)
+        return (
+            Secret(value, self.field.bound_to(instance))
+            if isinstance(value, bytes)
+            else Secret(
+                seal(value, self.field.bound_to(instance)) if value is not None else b"", self.field.bound_to(instance)
+            )
         )
 
     def __set__(self, instance: Any, value: Any) -> None:

@@ -279,6 +279,10 @@ class Adapter(ABC):
         """For APIs without batches."""
         raise NotImplementedError
 
+    def reads_back(self, field: Field, value: Value) -> Value:
+        """What `value` will look like when it is read again: declare here what the API rounds, trims or folds."""
+        return value
+
     def prepare(self, collection: str) -> None:
         """Make the collection ready for our creates (the marker property). Idempotent."""
 

@@ -41,9 +41,7 @@ class SyncLog(models.Model):
     class Meta:
         ordering = ["-started_at"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["integration"], condition=models.Q(state="running"), name="one_running_run"
-            )
+            models.UniqueConstraint(fields=["integration"], condition=models.Q(state="running"), name="one_running_run")
         ]
         indexes = [models.Index(fields=["integration", "-started_at"], name="run_recent")]
 

@@ -52,7 +52,7 @@ def run_if_due(schema: str, integration_id: UUID) -> str:
     lease = leases.claim(integration_id)
     if lease is None:
         return "not due"
-    from integrations.sync.run import run_slice
+    from integrations.services.runs import run_slice
 
     tenant = get_tenant_model().objects.filter(schema_name=schema).first()
     if tenant is None:

@@ -29,9 +29,7 @@ def limiter() -> Limiter:
     return Limiter(url if url.startswith(("redis:", "rediss:")) else "memory://")
 
 
-def open_adapter(
-    integration: IntegrationInstance, before_send: Callable[[bool], None] | None = None
-) -> Adapter:
+def open_adapter(integration: IntegrationInstance, before_send: Callable[[bool], None] | None = None) -> Adapter:
     """The adapter of an integration with its stored credentials. Raises ProviderOff. Close it after use."""
     return open_with(
         integration.provider,

@@ -38,7 +38,9 @@ def start(provider: str, name: str = "", by: str = "") -> IntegrationInstance:
     """A draft. Raises Refused when there is no such provider or the name is taken."""
     known = next((p for p in providers() if p.slug == provider), None)
     if known is None:
-        raise Refused(_("There is no tool called “%(slug)s” to connect.") % {"slug": provider}, "provider", "no_provider")
+        raise Refused(
+            _("There is no tool called “%(slug)s” to connect.") % {"slug": provider}, "provider", "no_provider"
+        )
     return IntegrationInstance.objects.create(
         provider=provider, name=_free_name(name or known.name, strict=bool(name)), created_by=by
     )
@@ -92,7 +94,9 @@ def check(provider: str, credentials: Mapping[str, str]) -> Account:
         ) from error
     except errors.AdapterError as error:
         raise Refused(
-            _("The tool does not answer as it should right now, so the key could not be checked. Try again in a minute."),
+            _(
+                "The tool does not answer as it should right now, so the key could not be checked. Try again in a minute."
+            ),
             code=error.code,
         ) from error
 
@@ -107,7 +111,9 @@ def connect(integration: IntegrationInstance, credentials: Mapping[str, str], an
     account = check(integration.provider, given)
     if integration.account_id and integration.account_id != account.id and not another_account:
         raise Refused(
-            _("This key belongs to “%(new)s”, but the connection was made with “%(old)s”. Its records are linked there.")
+            _(
+                "This key belongs to “%(new)s”, but the connection was made with “%(old)s”. Its records are linked there."
+            )
             % {"new": account.name, "old": integration.account_name},
             code="other_account",
         )
@@ -121,7 +127,10 @@ def connect(integration: IntegrationInstance, credentials: Mapping[str, str], an
         integration.save(
             update_fields=["credentials", "auth_kind", "account_id", "account_name", "account_may", "setup_step"]
         )
-        if integration.status == Status.ATTENTION and integration.status_code in ("authentication_failed", "access_denied"):
+        if integration.status == Status.ATTENTION and integration.status_code in (
+            "authentication_failed",
+            "access_denied",
+        ):
             from integrations.services import lifecycle
 
             lifecycle.resume(integration)

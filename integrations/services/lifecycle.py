@@ -10,8 +10,8 @@ from crm import feed
 from integrations.models import IntegrationInstance, Status, Stream, SyncLog
 from integrations.scheduling import due
 from integrations.scheduling.models import Due, Priority
-from integrations.services.connect import Refused, mark
 from integrations.scheduling.tasks import wake_on_commit
+from integrations.services.connect import Refused, mark
 
 
 def ready_problems(integration: IntegrationInstance) -> list[str]:

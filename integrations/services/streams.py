@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -14,7 +13,6 @@ from django.utils.translation import gettext as _
 from crm import records, registry
 from integrations.adapters import errors
 from integrations.adapters.base import Collection, NewField, Schema
-from integrations.adapters.base import Field as RemoteField
 from integrations.models import (
     Deletions,
     Direction,
@@ -30,6 +28,7 @@ from integrations.models import (
 from integrations.services.adapters import open_adapter
 from integrations.services.connect import Refused
 from integrations.sync import mapping
+from integrations.sync.fields import compiled, context, schema_of
 from integrations.sync.mapping import Suggestion
 from integrations.sync.merge import Waiting
 from values import Type, Unfit
@@ -101,16 +100,6 @@ def refresh_schema(stream: Stream) -> Schema:
     stream.collection_name = found.collection.name
     stream.save(update_fields=["schema", "collection_name"])
     return found
-
-
-def schema_of(stream: Stream) -> Schema:
-    """The collection as last described."""
-    kept = stream.schema
-    fields = tuple(
-        RemoteField(**{**field, "type": Type(field["type"]), "options": tuple(field["options"])}) for field in kept["fields"]
-    )
-    home = kept["collection"]
-    return Schema(Collection(**{**home, "path": tuple(home["path"])}), fields, kept["title"])
 
 
 def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[str] = ()) -> Schema:
@@ -208,7 +197,9 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
     for one in wanted:
         remote, local = schema.field(one.get("remote", "")), entity.fields.get(one.get("local", ""))
         if remote is None:
-            raise Refused(_("The table has no field “%(name)s” (any more).") % {"name": one.get("remote")}, "remote", "no_field")
+            raise Refused(
+                _("The table has no field “%(name)s” (any more).") % {"name": one.get("remote")}, "remote", "no_field"
+            )
         if local is None:
             raise Refused(_("There is no field “%(name)s” here.") % {"name": one.get("local")}, "local", "no_field")
         allowed = mapping.fit(remote, local)
@@ -230,35 +221,6 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
         names = [one[side] for one in wanted]
         if len(set(names)) != len(names):
             raise Refused(_("A field can be mapped once only."), side, "mapped_twice")
-
-
-def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapping.Mapped]:
-    """The stream's mappings ready to run; those whose remote field is gone are left out (the run reports them)."""
-    schema, entity = schema_of(stream), entity or _entity(stream.entity)
-    ready = []
-    for one in stream.mappings.all():
-        remote, local = schema.field(one.remote), entity.fields.get(one.local)
-        if remote is None or local is None:
-            continue
-        allowed = mapping.fit(remote, local).directions
-        direction = narrowed(stream.direction, one.direction, allowed)
-        if direction:
-            ready.append(mapping.compile_mapping(local, remote, direction, one.options, one.policy or stream.policy))
-    return ready
-
-
-def narrowed(*limits: str | Iterable[str]) -> str:
-    """The direction that all limits leave: "both", "import", "export" or "" for none."""
-    ways = {"import", "export"}
-    for limit in limits:
-        given = [limit] if isinstance(limit, str) else list(limit)
-        ways &= {"import", "export"} if "both" in given else set(given)
-    return "both" if len(ways) == 2 else next(iter(ways), "")
-
-
-def context() -> mapping.Context:
-    tenant = connection.tenant
-    return mapping.Context(ZoneInfo(str(tenant.timezone)), tenant.currency, mapping.Links())
 
 
 # --- live preview ---------------------------------------------------------------------------------------------------------
@@ -343,7 +305,9 @@ def _entity(name: str) -> registry.Entity:
     try:
         return records.describe(name)
     except records.Missing as error:
-        raise Refused(_("There is no kind of record called “%(name)s”.") % {"name": name}, "entity", "no_entity") from error
+        raise Refused(
+            _("There is no kind of record called “%(name)s”.") % {"name": name}, "entity", "no_entity"
+        ) from error
 
 
 class _words:  # noqa: N801 - used as a statement

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 import values
 from crm import registry
-from django.utils.translation import gettext as _
 from integrations.adapters.base import Field as RemoteField
 from integrations.sync.merge import Rule, Waiting
 from values import Type, Unfit, Value
@@ -80,7 +81,10 @@ def fit(remote: RemoteField, local: registry.Field) -> Fit:
     if remote.read_only and local.read_only:
         return Fit((), _("Neither side can be written."))
     if remote.read_only:
-        return Fit(("import",), remote.note or _("%(remote)s is computed by the tool and only flows in.") % _words(remote, local))
+        return Fit(
+            ("import",),
+            remote.note or _("%(remote)s is computed by the tool and only flows in.") % _words(remote, local),
+        )
     if local.read_only:
         return Fit(("export",), _("%(local)s is kept by Raccord and only flows out.") % _words(remote, local))
     if converts == "in":
@@ -94,7 +98,11 @@ def _conversion(remote: RemoteField, local: registry.Field) -> str:
         return "both"
     if there in TIMES and here in TIMES:
         return "both"
-    if here in (Type.TEXT, Type.LONG_TEXT) and there in NUMBERS | TIMES | {Type.BOOLEAN, Type.MULTI_SELECT, Type.PERSON}:
+    if here in (Type.TEXT, Type.LONG_TEXT) and there in NUMBERS | TIMES | {
+        Type.BOOLEAN,
+        Type.MULTI_SELECT,
+        Type.PERSON,
+    }:
         return "in"
     if here is Type.EMAIL and there is Type.PERSON:
         return "in"
@@ -259,10 +267,16 @@ def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str,
         return lambda value, now, context: _time_there(here, there, value, now, context)
     if there is Type.MONEY:
         return lambda value, _now, context: (
-            None if value is None else value if isinstance(value, dict) else {"amount": value, "currency": context.currency}
+            None
+            if value is None
+            else value
+            if isinstance(value, dict)
+            else {"amount": value, "currency": context.currency}
         )
     if there in NUMBERS:
-        return lambda value, _now, _context: values.canonical(there, value["amount"] if isinstance(value, dict) else value)
+        return lambda value, _now, _context: values.canonical(
+            there, value["amount"] if isinstance(value, dict) else value
+        )
     if there is Type.PERSON and remote.many:
         return lambda value, _now, _context: [value] if isinstance(value, str) else value
     if there is Type.SELECT:
@@ -336,7 +350,15 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "status": ("status", "state", "stage", "statut", "état", "stato"),
     "owner": ("owner", "responsible", "assigned to", "responsable", "propriétaire", "responsabile", "proprietario"),
     "tags": ("tags", "labels", "étiquettes", "etichette", "tag"),
-    "birthday": ("birthday", "date of birth", "born", "anniversaire", "date de naissance", "compleanno", "data di nascita"),
+    "birthday": (
+        "birthday",
+        "date of birth",
+        "born",
+        "anniversaire",
+        "date de naissance",
+        "compleanno",
+        "data di nascita",
+    ),
     "last_contacted_at": ("last contacted", "last met", "last contact", "dernier contact", "ultimo contatto"),
     "newsletter": ("newsletter", "subscribed", "abonné", "iscritto"),
     "score": ("score", "rating", "note", "punteggio"),

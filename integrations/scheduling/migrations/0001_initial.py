@@ -4,26 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Due',
+            name="Due",
             fields=[
-                ('integration_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('priority', models.SmallIntegerField(choices=[(0, 'a person asked'), (1, 'the tool called'), (2, 'by the schedule'), (3, 'the rest of a long run')], default=2)),
-                ('woken_at', models.DateTimeField(null=True)),
-                ('fence', models.BigIntegerField(default=0)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('holder', models.CharField(blank=True, default='', max_length=100)),
+                ("integration_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("due_at", models.DateTimeField(null=True)),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        choices=[
+                            (0, "a person asked"),
+                            (1, "the tool called"),
+                            (2, "by the schedule"),
+                            (3, "the rest of a long run"),
+                        ],
+                        default=2,
+                    ),
+                ),
+                ("woken_at", models.DateTimeField(null=True)),
+                ("fence", models.BigIntegerField(default=0)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("holder", models.CharField(blank=True, default="", max_length=100)),
             ],
             options={
-                'verbose_name_plural': 'due',
+                "verbose_name_plural": "due",
             },
         ),
     ]

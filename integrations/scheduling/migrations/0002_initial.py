@@ -5,22 +5,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('scheduling', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("scheduling", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='due',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
+            model_name="due",
+            name="tenant",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"),
         ),
         migrations.AddIndex(
-            model_name='due',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['priority', 'due_at'], name='due_next'),
+            model_name="due",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["priority", "due_at"], name="due_next"
+            ),
         ),
     ]

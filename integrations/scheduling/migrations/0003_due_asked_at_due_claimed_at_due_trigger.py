@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('scheduling', '0002_initial'),
+        ("scheduling", "0002_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='due',
-            name='asked_at',
+            model_name="due",
+            name="asked_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='due',
-            name='claimed_at',
+            model_name="due",
+            name="claimed_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='due',
-            name='trigger',
-            field=models.CharField(default='schedule', max_length=20),
+            model_name="due",
+            name="trigger",
+            field=models.CharField(default="schedule", max_length=20),
         ),
     ]

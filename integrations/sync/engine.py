@@ -1,0 +1,168 @@
+"""One slice of a run: bring in, then send out, until nothing is left or the time is over.
+
+The order: close what an earlier run left open, pull every stream (targets of relations first), give waiting relations their
+other ends, push every stream; again while that made new work. Nothing here waits for anything but the tool.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.adapters.base import Adapter, Record
+from integrations.models import RecordLink, Stream, SyncLog
+from integrations.scheduling.leases import Lease
+from integrations.sync import pull as pulling
+from integrations.sync import push as pushing
+from integrations.sync import tables
+from integrations.sync.apply import apply
+from integrations.sync.store import Store
+from values import Type
+
+ROUNDS = 5  # a record that moves under our hands in every round waits for the next run
+
+
+class SliceOver(Exception):
+    """The time of this slice is used up; the run goes on in another one."""
+
+
+class Cancelled(Exception):
+    """A person stopped the run."""
+
+
+@dataclass
+class Slice:
+    """One worker's turn at a run."""
+
+    run: SyncLog
+    adapter: Adapter
+    lease: Lease
+    seconds: float
+    started: float = field(default_factory=time.monotonic)
+
+    def check(self) -> None:
+        """Between two stored steps: go on, yield or stop."""
+        if SyncLog.objects.filter(pk=self.run.pk, cancel_asked=True).exists():
+            raise Cancelled
+        if time.monotonic() - self.started > self.seconds:
+            raise SliceOver
+
+    def report(self, store: Store, phase: str) -> None:
+        self.run.progress = {"stream": store.stream.collection_name, "entity": store.stream.entity, "phase": phase}
+        self.run.counts["requests"] = self.run.counts.get("requests", 0) + self._new_requests()
+        SyncLog.objects.filter(pk=self.run.pk).update(progress=self.run.progress, counts=dict(self.run.counts))
+
+    def _new_requests(self) -> int:
+        now = self.adapter.transport.stats.requests if self.adapter.transport else 0
+        new, self._counted = now - getattr(self, "_counted", 0), now
+        return new
+
+
+def work(turn: Slice, streams: Sequence[Stream]) -> None:
+    """Bring the streams into step. Raises SliceOver, Cancelled, LeaseLost, BrakeApplied and the adapter's errors."""
+    stores = [Store(turn.run, stream, turn.lease, turn.adapter) for stream in _targets_first(streams)]
+    for store in stores:
+        turn.report(store, "reading")
+        if store.outbound:
+            pushing.recover(store)
+        _each(turn, pulling.pull(store))
+        if pulling.sweep_is_due(store):
+            turn.report(store, "listing")
+            _each(turn, pulling.sweep(store), may_yield=False)
+    for _round in range(ROUNDS):
+        _end_waiting(stores)
+        sent = 0
+        for store in stores:
+            if store.outbound and store.stream.listed_at:
+                sent += _push(turn, store)
+        if not sent:
+            break
+    for store in stores:
+        turn.report(store, "done")
+
+
+def _push(turn: Slice, store: Store) -> int:
+    if store.stream.exported_at is None:
+        _queue_first_export(store)
+    pushing.look_through_feed(store)
+    pulling.brake_before_push(store)
+    sent = 0
+    for count in pushing.push(store):
+        sent += count
+        turn.report(store, "sending")
+        turn.check()
+    return sent
+
+
+def _queue_first_export(store: Store) -> None:
+    """Once everything there is known, what stands only here is to be created there."""
+
+    def queue() -> None:
+        tables.queue_all(store.stream, store.entity.table)
+        store.save_stream(exported_at=timezone.now())
+
+    store.adapter.prepare(store.stream.collection)
+    store.commit(queue)
+
+
+def _each(turn: Slice, steps: Iterator[int], may_yield: bool = True) -> None:
+    try:
+        for _count in steps:
+            if may_yield:
+                turn.check()
+    finally:
+        steps.close()  # type: ignore[attr-defined]  # ends the fetching thread at once
+
+
+def _end_waiting(stores: Iterable[Store]) -> None:
+    """Relations that waited for their other end: merge what was read then, send what could not go out."""
+    for store in stores:
+        waiting = RecordLink.objects.filter(stream=store.stream).filter(Q(waits_out=True) | ~Q(waiting={}))
+        last = 0
+        while links := list(waiting.filter(pk__gt=last).order_by("pk")[: pulling.GATHER]):
+            last = links[-1].pk
+            records = [_as_read(store, link) for link in links if link.waiting and link.remote_id]
+            if records:
+                apply(store, records)
+            out = [link.pk for link in links if link.waits_out]
+            if out:
+                RecordLink.objects.filter(pk__in=out).update(dirty=True)
+
+
+def _as_read(store: Store, link: RecordLink) -> Record:
+    """The waiting fields as a reading of their own: the other fields were not told."""
+    values = {store.by_name[name].remote.id: value for name, value in link.waiting.items() if name in store.by_name}
+    return Record(
+        link.remote_id or "", values, edited_at=link.remote_edited_at, version=link.remote_version, url=link.remote_url
+    )
+
+
+def _targets_first(streams: Sequence[Stream]) -> list[Stream]:
+    """Streams whose entity others point to come first, so that relations find their other end."""
+    from crm import registry
+
+    pointed: dict[str, set[str]] = {}
+    for stream in streams:
+        entity = registry.entity(stream.entity)
+        local = {m.local for m in stream.mappings.all()}
+        pointed[stream.entity] = {
+            f.target
+            for name, f in entity.fields.items()
+            if f.type is Type.RELATION and name in local and f.target != stream.entity
+        }
+    ordered: list[Stream] = []
+    rest = list(streams)
+    while rest:
+        done = {stream.entity for stream in ordered}
+        open_entities = {stream.entity for stream in rest}
+        ready = [s for s in rest if not (pointed[s.entity] & open_entities) - done] or rest[:1]
+        ordered += ready
+        rest = [s for s in rest if s not in ready]
+    return ordered
+
+
+__all__ = ["Cancelled", "Slice", "SliceOver", "work"]

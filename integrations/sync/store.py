@@ -1,0 +1,164 @@
+"""One stream at work: its mappings ready to run, its transactions guarded by the lease, its tally stored with them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
+
+from crm import feed, registry
+from crm.feed import Actor
+from integrations.adapters.base import Adapter
+from integrations.models import Direction, Stream, SyncLog
+from integrations.scheduling.leases import Lease
+from integrations.sync import tables
+from integrations.sync.fields import compiled, context
+from integrations.sync.tally import Contest, Line, Problem, Tally
+from values import Value
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+TRIES = 4  # a deadlock with somebody's bulk edit is tried again
+
+
+class Store:
+    """Everything that pull and push need to know of a stream, and the only door to its tables."""
+
+    def __init__(self, run: SyncLog, stream: Stream, lease: Lease, adapter: Adapter) -> None:
+        self.run, self.stream, self.lease, self.adapter = run, stream, lease, adapter
+        self.can = adapter.manifest.can
+        self.entity = registry.entity(stream.entity)
+        self.people = registry.People()
+        self.mapped = compiled(stream, self.entity)
+        self.by_name = {m.name: m for m in self.mapped}
+        self.rules = [m.rule for m in self.mapped]
+        self.readers = {m.name: registry.reader(m.local, self.people) for m in self.mapped}
+        self.around = context()
+        self.actor = Actor("run", str(run.pk), run.integration.name, stream.origin)
+        self.inbound = stream.direction != Direction.EXPORT
+        self.outbound = stream.direction != Direction.IMPORT and self.can.write
+        self._clear()
+
+    @property
+    def remote_fields(self) -> list[str]:
+        return [m.remote.id for m in self.mapped]
+
+    def local_values(self, row: registry.Row) -> dict[str, Value]:
+        return {name: read(row) for name, read in self.readers.items()}
+
+    def title(self, row: registry.Row | None) -> str:
+        return str(row[self.entity.title] or "") if row else ""
+
+    # --- transactions ---------------------------------------------------------------------------------------------
+
+    def commit(self, work: Callable[[], T]) -> T:
+        """Run `work` in one transaction that only the holder of the lease can commit, signed as this run.
+
+        Work may run more than once (after a deadlock), so it reads everything that it decides on itself.
+        """
+        for attempt in range(TRIES):
+            self._clear()
+            try:
+                with transaction.atomic():
+                    self.lease.hold()
+                    feed.sign(self.actor)
+                    result = work()
+                    counts = self._flush()
+                self.run.counts = dict(counts)
+                return result
+            except OperationalError as error:
+                if attempt + 1 == TRIES or not _is_passing(error):
+                    raise
+                log.info("transaction of %s tried again: %s", self.stream.pk, error)
+        raise AssertionError("unreachable")
+
+    def touch(self, line: Line) -> None:
+        self.tally.add(line)
+
+    def _clear(self) -> None:
+        self.tally = Tally()
+        self.contests: list[Contest] = []
+        self.problems: list[Problem] = []
+        self.new_options: dict[str, set[str]] = {}
+
+    def _flush(self) -> Counter[str]:
+        for name, options in self.new_options.items():
+            registry.add_options(self.entity.name, name, sorted(options))
+        if self.contests:
+            for contest in tables.record_contests(self.run, self.stream, self.contests):
+                self.touch(
+                    Line(
+                        "here",
+                        "conflict",
+                        contest.record_id,
+                        contest.remote_id,
+                        contest.title,
+                        {contest.field: [contest.local, contest.remote]},
+                        contest.winner,
+                    )  # fmt: skip
+                )
+        if self.problems:
+            tables.set_aside(self.stream, self.problems)
+            for problem in self.problems:
+                self.touch(
+                    Line(
+                        problem.side,
+                        "set_aside",
+                        problem.record_id,
+                        problem.remote_id,
+                        problem.title,
+                        {},
+                        f"{problem.field}: {problem.reason}" if problem.field else problem.reason,
+                    )  # fmt: skip
+                )
+        tables.insert_lines(self.run, self.stream, self.tally.lines)
+        counts = Counter(self.run.counts) + self.tally.counts
+        if self.tally.counts:
+            SyncLog.objects.filter(pk=self.run.pk).update(counts=dict(counts))
+        return counts
+
+    # --- small writes ---------------------------------------------------------------------------------------------
+
+    def save_stream(self, **values: object) -> None:
+        """Store facts about the stream; only within `commit`."""
+        for name, value in values.items():
+            setattr(self.stream, name, value)
+        Stream.objects.filter(pk=self.stream.pk).update(**values)
+
+    def local_edit(self, record_id: str, name: str) -> tuple[dt.datetime | None, str]:
+        """When and by whom a field was last changed here, from the change feed."""
+        field = self.by_name[name].local
+        column = "custom" if field.custom else field.column
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT at, actor->>'label' FROM crm_change WHERE record_id = %s AND entity = %s"
+                " AND (before -> %s) IS DISTINCT FROM (after -> %s) ORDER BY id DESC LIMIT 1",
+                [record_id, self.entity.name, column, column],
+            )
+            row = cursor.fetchone()
+        return (row[0], row[1] or "") if row else (None, "")
+
+    def newest(self, local_at: dt.datetime | None, remote_at: dt.datetime | None) -> str:
+        """Who wrote last, at the granularity of the tool's clock; a tie goes to us, and both values are kept anyway."""
+        if local_at is None:
+            return "remote"
+        if remote_at is None:
+            return "local"
+        grain = self.can.clock_seconds
+        if grain:
+            local_at = dt.datetime.fromtimestamp(local_at.timestamp() // grain * grain, dt.UTC)
+        return "local" if local_at >= remote_at else "remote"
+
+
+def _is_passing(error: OperationalError) -> bool:
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state in ("40P01", "40001", "55P03")  # deadlock, serialization failure, lock not available
+
+
+def now_text() -> str:
+    return timezone.now().isoformat()

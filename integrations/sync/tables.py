@@ -1,0 +1,258 @@
+"""The engine's tables in bulk: links, lines, conflicts and what is set aside. Statements only; decisions are elsewhere.
+
+Everything here runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.models import Conflict, RecordLink, SetAside, Stream, SyncLog
+from integrations.sync.tally import Contest, Line, Problem, short
+from values import Value
+
+LINK_COLUMNS = (
+    "stream_id",
+    "remote_id",
+    "record_id",
+    "state",
+    "base_local",
+    "base_remote",
+    "intent",
+    "ghosts",
+    "waiting",
+    "waits_out",
+    "dirty",
+    "unsure",
+    "remote_version",
+    "remote_edited_at",
+    "remote_url",
+    "linked_at",
+)
+JSON_COLUMNS = {"base_local", "base_remote", "intent", "ghosts", "waiting"}
+KEPT_COLUMNS = tuple(name for name in LINK_COLUMNS if name not in ("stream_id", "linked_at"))
+RETRY_DELAYS = (dt.timedelta(minutes=10), dt.timedelta(hours=1), dt.timedelta(hours=6), dt.timedelta(days=1))
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def links_by_remote(stream: Stream, ids: Sequence[str]) -> dict[str, RecordLink]:
+    """Locked until the transaction ends."""
+    found = RecordLink.objects.select_for_update().filter(stream=stream, remote_id__in=ids).order_by("id")
+    return {link.remote_id: link for link in found}
+
+
+def links_by_record(stream: Stream, ids: Sequence[str | UUID]) -> dict[str, RecordLink]:
+    """Locked until the transaction ends."""
+    found = RecordLink.objects.select_for_update().filter(stream=stream, record_id__in=ids).order_by("id")
+    return {str(link.record_id): link for link in found}
+
+
+def insert_links(links: Sequence[RecordLink]) -> None:
+    if not links:
+        return
+    now = timezone.now()
+    names = ", ".join(LINK_COLUMNS)
+    with connection.cursor() as cursor, cursor.copy(f"COPY integrations_recordlink ({names}) FROM STDIN") as copy:
+        for link in links:
+            link.linked_at = now
+            copy.write_row(
+                [
+                    json.dumps(v) if name in JSON_COLUMNS and v is not None else v
+                    for name, v in _columns(link, LINK_COLUMNS)
+                ]
+            )
+
+
+def save_links(links: Sequence[RecordLink]) -> None:
+    """Write back everything about these links in one statement."""
+    if not links:
+        return
+    rows = [{"id": link.pk} | dict(_columns(link, KEPT_COLUMNS)) for link in links]
+    sets = ", ".join(f"{name} = r.{name}" for name in KEPT_COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE integrations_recordlink l SET {sets}"  # noqa: S608
+            " FROM jsonb_populate_recordset(NULL::integrations_recordlink, %s::jsonb) r WHERE l.id = r.id",
+            [json.dumps(rows, default=str)],
+        )
+
+
+def _columns(link: RecordLink, names: Iterable[str]) -> list[tuple[str, Any]]:
+    values = link.__dict__
+    return [(name, values[name]) for name in names]
+
+
+def mark_dirty_from_feed(stream: Stream, entity: str, limit: int = 5000) -> int:
+    """Look through the next part of the change feed: whatever others changed is looked at when pushing.
+
+    Answers how many feed rows were looked through. Reads only below the oldest transaction still running, in
+    (transaction id, row id) order, so that a transaction that commits late is never skipped.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH seen AS (
+                SELECT txid, id, record_id, operation, origin FROM crm_change
+                WHERE entity = %(entity)s AND (txid, id) > (%(txid)s, %(id)s)
+                  AND txid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+                ORDER BY txid, id LIMIT %(limit)s
+            ), marked AS (
+                INSERT INTO integrations_recordlink
+                    (stream_id, record_id, state, base_local, base_remote, ghosts, waiting, waits_out, dirty, unsure,
+                     remote_url, linked_at)
+                SELECT DISTINCT %(stream)s::uuid, record_id, 'new', '{}'::jsonb, '{}'::jsonb, '{}'::jsonb, '{}'::jsonb,
+                       false, true, false, '', now()
+                FROM seen WHERE origin <> %(origin)s
+                ORDER BY 2
+                ON CONFLICT (stream_id, record_id) DO UPDATE SET dirty = true
+            )
+            SELECT txid, id, count(*) OVER () FROM seen ORDER BY txid DESC, id DESC LIMIT 1
+            """,
+            {
+                "entity": entity,
+                "txid": stream.feed_txid,
+                "id": stream.feed_id,
+                "limit": limit,
+                "stream": stream.pk,
+                "origin": stream.origin,
+            },
+        )
+        last = cursor.fetchone()
+    if last is None:
+        return 0
+    stream.feed_txid, stream.feed_id = last[0], last[1]
+    Stream.objects.filter(pk=stream.pk).update(feed_txid=last[0], feed_id=last[1])
+    return last[2]
+
+
+def queue_all(stream: Stream, table: str) -> int:
+    """The first export: every record that stands here and is not linked is looked at when pushing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO integrations_recordlink
+                (stream_id, record_id, state, base_local, base_remote, ghosts, waiting, waits_out, dirty, unsure,
+                 remote_url, linked_at)
+            SELECT %s::uuid, r.id, 'new', '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb, false, true, false, '', now()
+            FROM "{table}" r ON CONFLICT (stream_id, record_id) DO NOTHING
+            """,  # noqa: S608
+            [stream.pk],
+        )
+        return cursor.rowcount
+
+
+# --- lines, conflicts, set aside ------------------------------------------------------------------------------------------
+
+
+def insert_lines(run: SyncLog, stream: Stream, lines: Sequence[Line]) -> None:
+    if not lines:
+        return
+    now = timezone.now()
+    names = "run_id, stream_id, record_id, remote_id, title, side, action, changes, reason, at"
+    with connection.cursor() as cursor, cursor.copy(f"COPY integrations_synclogline ({names}) FROM STDIN") as copy:
+        for line in lines:
+            copy.write_row(
+                [
+                    run.pk,
+                    stream.pk,
+                    line.record_id,
+                    line.remote_id,
+                    short(line.title),
+                    line.side,
+                    line.action,
+                    json.dumps(line.changes),
+                    line.reason,
+                    now,
+                ]  # fmt: skip
+            )
+
+
+def record_contests(run: SyncLog, stream: Stream, contests: Sequence[Contest]) -> list[Contest]:
+    """Keep both values of every conflict; answers the new ones. One that waits for a person is brought up to date."""
+    now = timezone.now()
+    rows: list[Conflict] = []
+    fresh: list[Contest] = []
+    for contest in contests:
+        facts = {
+            "run": run, "title": short(contest.title), "base": contest.base, "local": contest.local,
+            "remote": contest.remote, "remote_raw": contest.remote_raw, "local_at": contest.local_at,
+            "remote_at": contest.remote_at, "local_actor": contest.local_actor, "policy": contest.policy, "at": now,
+        }  # fmt: skip
+        same = Q(stream=stream, record_id=contest.record_id, field=contest.field)
+        if contest.winner == "ask" and Conflict.objects.filter(same, state=Conflict.State.OPEN).update(**facts):
+            continue
+        fresh.append(contest)
+        rows.append(
+            Conflict(
+                stream=stream,
+                record_id=contest.record_id,
+                remote_id=contest.remote_id,
+                field=contest.field,
+                critical=contest.critical,
+                winner="" if contest.winner == "ask" else contest.winner,
+                state=Conflict.State.OPEN if contest.winner == "ask" else Conflict.State.SETTLED,
+                **facts,
+            )
+        )
+    Conflict.objects.bulk_create(rows)
+    return fresh
+
+
+def set_aside(stream: Stream, problems: Sequence[Problem]) -> None:
+    """Remember what waits and why; each further attempt waits longer."""
+    now = timezone.now()
+    for problem in problems:
+        kept, is_new = SetAside.objects.get_or_create(
+            stream=stream,
+            side=problem.side,
+            remote_id=problem.remote_id,
+            record_id=problem.record_id,
+            field=problem.field,
+            defaults={
+                "title": short(problem.title),
+                "code": problem.code,
+                "reason": problem.reason,
+                "fingerprint": problem.fingerprint,
+                "retry_at": now + RETRY_DELAYS[0],
+            },
+        )
+        if not is_new:
+            again = kept.attempts if kept.fingerprint == problem.fingerprint else 0
+            kept.attempts = again + 1
+            kept.code, kept.reason, kept.fingerprint = problem.code, problem.reason, problem.fingerprint
+            kept.title = short(problem.title) or kept.title
+            kept.retry_at = now + RETRY_DELAYS[min(again, len(RETRY_DELAYS) - 1)]
+            kept.save()
+
+
+def fingerprint(value: Value) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def blocked_fields(stream: Stream, links: Sequence[RecordLink]) -> dict[str, dict[str, str]]:
+    """{record id: {field: fingerprint}} that must not go out now: set aside, or waiting for a person's decision.
+
+    The field "" stands for the whole record; an empty fingerprint blocks whatever the value is.
+    """
+    ids = [link.record_id for link in links if link.record_id]
+    found: dict[str, dict[str, str]] = {}
+    now = timezone.now()
+    waits = Q(retry_at__gt=now) | Q(side="there") | Q(code="ambiguous")  # the last one ends by matching, not by waiting
+    asides = SetAside.objects.filter(waits, stream=stream, record_id__in=ids)
+    for record_id, side, field, print_ in asides.values_list("record_id", "side", "field", "fingerprint"):
+        found.setdefault(str(record_id), {})[field] = print_ if side == "here" else ""
+    open_ones = Conflict.objects.filter(stream=stream, record_id__in=ids, state=Conflict.State.OPEN)
+    for record_id, field in open_ones.values_list("record_id", "field"):
+        found.setdefault(str(record_id), {})[field] = ""
+    return found
