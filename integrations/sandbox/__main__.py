@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -32,7 +34,9 @@ def main() -> None:
         print(f"  {room.provider.name}: API base http://{options.host}:{options.port}/{slug}")  # noqa: T201
         for label, value in room.world.welcome():
             print(f"    {label}: {value}")  # noqa: T201
-    uvicorn.Server(configure(rooms, options.host, options.port)).run()
+    sys.stdout.flush()  # whoever watches through a pipe wants the tokens now
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(configure(rooms, options.host, options.port)).run()
 
 
 if __name__ == "__main__":

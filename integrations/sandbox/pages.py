@@ -236,8 +236,9 @@ class Views:
             act = html.button(f"{here}/restore", "Restore") + html.button(f"{here}/delete", "Delete for good", "bad")
         back = f'<a href="{self.base}/tables/{table.id}">{escape(table.name)}</a>'
         body = (
-            f'<p>{back}</p><h1>{escape(row.title) or "Untitled"}</h1><div class="bar">'
-            f'<span class="soft">Edited {row.edited}</span><span class="grow"></span>{act}</div>{self._form(here, table.fields, row.values, "Save")}'
+            f"<p>{back}</p><h1>{escape(row.title) or 'Untitled'}</h1>"
+            f'<div class="bar"><span class="soft">Edited {row.edited}</span><span class="grow"></span>{act}</div>'
+            + self._form(here, table.fields, row.values, "Save")
         )
         return self._page(row.title or "Untitled", body, request.query_params.get("note", ""))
 
