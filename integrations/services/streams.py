@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from crm import records, registry
 from integrations.adapters import errors
 from integrations.adapters.base import Collection, NewField, Schema
+from integrations.adapters.registry import adapter_class
 from integrations.models import (
     Deletions,
     Direction,
@@ -25,7 +26,7 @@ from integrations.models import (
     SetAside,
     Stream,
 )
-from integrations.services.adapters import open_adapter
+from integrations.services.adapters import ProviderOff, open_adapter
 from integrations.services.connect import Refused
 from integrations.sync import mapping
 from integrations.sync.fields import compiled, context, schema_of
@@ -41,12 +42,31 @@ PREVIEW_LIMIT = 10
 
 def collections(integration: IntegrationInstance) -> list[Collection]:
     """The remote tables that the credentials see. Raises Refused."""
-    with _words(), closing(open_adapter(integration)) as adapter:
+    with words(), closing(open_adapter(integration)) as adapter:
         return adapter.collections()
 
 
+def resolve(integration: IntegrationInstance, link_or_id: str) -> Collection:
+    """The table of a pasted link or id, for what the listing does not show. Raises Refused."""
+    with words(), closing(open_adapter(integration)) as adapter:
+        if not can_resolve(integration.provider):
+            raise Refused(_("This tool lists all its tables: choose one of them."), "link", "cannot_resolve")
+        try:
+            return adapter.resolve(link_or_id.strip())
+        except errors.NotFound as error:
+            raise Refused(
+                _("No table is found there. Paste the link of a table that is shared with this connection."),
+                "link",
+                error.code,
+            ) from error
+
+
+def can_resolve(provider: str) -> bool:
+    return hasattr(adapter_class(provider), "resolve")
+
+
 def describe(integration: IntegrationInstance, collection: str) -> Schema:
-    with _words(), closing(open_adapter(integration)) as adapter:
+    with words(), closing(open_adapter(integration)) as adapter:
         return adapter.describe(collection)
 
 
@@ -104,7 +124,7 @@ def refresh_schema(stream: Stream) -> Schema:
 
 def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[str] = ()) -> Schema:
     """Make a field that is missing there."""
-    with _words(), closing(open_adapter(stream.integration)) as adapter:
+    with words(), closing(open_adapter(stream.integration)) as adapter:
         if not adapter.manifest.can.create_fields:
             raise Refused(_("This tool lets nobody create fields from outside."), code="cannot_create_fields")
         found = adapter.create_fields(stream.collection, [NewField(name, Type(kind), tuple(options))])
@@ -244,7 +264,7 @@ class PreviewRow:
 def preview(stream: Stream, limit: int = PREVIEW_LIMIT) -> list[PreviewRow]:
     """Up to ten real records as they would look here; a value that does not fit says why."""
     mapped, around = compiled(stream), context()
-    with _words(), closing(open_adapter(stream.integration)) as adapter:
+    with words(), closing(open_adapter(stream.integration)) as adapter:
         page = next(iter(adapter.read(stream.collection, None, [m.remote.id for m in mapped])), None)
     rows = []
     for record in (page.records if page else [])[: min(limit, PREVIEW_LIMIT)]:
@@ -310,13 +330,15 @@ def _entity(name: str) -> registry.Entity:
         ) from error
 
 
-class _words:  # noqa: N801 - used as a statement
+class words:  # noqa: N801 - used as a statement
     """Adapter errors as Refused, with words for a person."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ProviderOff):
+            raise Refused(_("This tool is switched off at the moment."), code="provider_off") from error
         if isinstance(error, errors.AdapterError):
             raise Refused(f"{explain(error)} {_(error.remedy)}", code=error.code) from error
 
