@@ -1,3 +1,36 @@
-from django.urls import path
+"""A tenant's host: its records, its connections, its settings, its API."""
 
-urlpatterns: list = []
+from django.urls import include, path
+
+from config import views
+from config.home import home
+from crm import settings_views as fields
+from tenants.account import views as account
+from tenants.settings import views as settings
+
+settings_pages = [
+    path("", settings.home, name="home"),
+    path("team/", settings.members, name="members"),
+    path("team/invite/", settings.invite, name="invite"),
+    path("team/invitations/<int:pk>/take-back/", settings.take_back, name="take_back"),
+    path("team/<int:pk>/role/", settings.change_role, name="change_role"),
+    path("team/<int:pk>/remove/", settings.remove_member, name="remove_member"),
+    path("fields/", fields.custom_fields, name="custom_fields"),
+    path("fields/<slug:entity>/add/", fields.add_field, name="custom_field_add"),
+    path("fields/<int:pk>/", fields.change_field, name="custom_field_change"),
+    path("fields/<int:pk>/remove/", fields.remove_field, name="custom_field_remove"),
+    path("tokens/", settings.token_list, name="tokens"),
+    path("tokens/<int:pk>/revoke/", settings.revoke_token, name="token_revoke"),
+]
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("records/", include("crm.urls")),
+    path("settings/", include((settings_pages, "settings"))),
+    path("", include("tenants.account.urls")),
+    path("", include("integrations.ui.urls")),
+    path("api/", include("integrations.api.urls")),
+    path("language/", account.set_language, name="set_language"),
+    path("healthz", views.alive),
+    path("readyz", views.ready),
+]

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -19,10 +20,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
     return context | {
         "tenant": tenant,
-        "role": request.membership.role,
+        "role": request.membership.get_role_display(),
+        "may_write": request.membership.may("member"),
+        "may_manage": request.membership.may("admin"),
         "tenants": [
-            {"name": m.tenant.name, "url": m.tenant.url, "slug": m.tenant.slug}
-            for m in request.user.memberships.select_related("tenant")
+            {"name": m.tenant.name, "url": reverse("account:go", args=[m.tenant.slug]), "slug": m.tenant.slug}
+            for m in request.user.memberships.select_related("tenant").order_by("tenant__name")
         ],
         "nav_entities": nav_entities(),
         "inbox_count": inbox_count(),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
 from django_tenants.clone import CloneSchema
 from django_tenants.utils import schema_exists
 
@@ -23,13 +25,23 @@ def create_tenant(name: str, slug: str, owner: User | None = None, **settings_: 
     """A tenant with its own schema and host name, all or nothing. Raises ValidationError for a bad or taken slug."""
     tenant = Tenant(name=name, slug=slug, schema_name="t_" + re.sub(r"\W", "_", slug), **settings_)
     tenant.full_clean(exclude=["schema_name"])
+    if slug in RESERVED:
+        raise taken(slug)
     with transaction.atomic():
-        tenant.save()
+        try:
+            with transaction.atomic():
+                tenant.save()
+        except IntegrityError as error:  # somebody took it between the check and the insert
+            raise taken(slug) from error
         Domain.objects.create(tenant=tenant, domain=f"{slug}.{settings.PUBLIC_HOST}", is_primary=True)
         if owner:
             Membership.objects.create(tenant=tenant, user=owner, role=Role.OWNER)
         _clone_template(tenant.schema_name)
     return tenant
+
+
+def taken(slug: str) -> ValidationError:
+    return ValidationError({"slug": _("The address “%(slug)s” is taken. Choose another.") % {"slug": slug}})
 
 
 def delete_tenant(tenant: Tenant) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.translation.trans_real import parse_accept_lang_header
 from django_tenants.middleware.main import TenantMainMiddleware
 
 from tenants.models import Membership
 
+View = Callable[..., HttpResponse]
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -27,6 +30,12 @@ class TenantHostMiddleware(TenantMainMiddleware):
 
 def is_public(request: HttpRequest) -> bool:
     return request.tenant.schema_name == "public"
+
+
+def for_everybody(view: View) -> View:
+    """A page of a tenant's host that people see before they are in, or a view that brings its own credentials."""
+    view.membership_exempt = True  # type: ignore[attr-defined]
+    return view
 
 
 class MembershipMiddleware:
@@ -50,24 +59,43 @@ class MembershipMiddleware:
         if is_public(request) or getattr(view, "membership_exempt", False):
             return None
         if not request.user.is_authenticated:
-            return redirect(f"{settings.SIGN_IN_PATH}?next={request.get_full_path()}")
+            return _to_sign_in(request)
         if request.membership is None:
             raise Http404("not a member")
         return None
 
 
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """The sign-in page, which leads back here; a request of htmx takes the whole window there."""
+    if request.headers.get("HX-Request"):
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = urlunsplit(("", "", page.path or "/", page.query, ""))
+        return HttpResponse(headers={"HX-Redirect": f"{settings.SIGN_IN_PATH}?next={quote(back)}"})
+    path = request.get_full_path() if request.method == "GET" else "/"
+    return redirect(f"{settings.SIGN_IN_PATH}?next={quote(path)}")
+
+
 class PersonLocaleMiddleware:
-    """The person's language, else the browser's, else the tenant's."""
+    """The person's language, else the browser's, else the tenant's; times as the tenant's clocks show them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         language = getattr(request.user, "language", "") if request.user.is_authenticated else ""
-        if not language:
-            language = translation.get_language_from_request(request) or request.tenant.language
-        with translation.override(language):
+        language = language or _of_browser(request) or request.tenant.language
+        with translation.override(language), timezone.override(request.tenant.timezone):
             request.LANGUAGE_CODE = translation.get_language()
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         return response
+
+
+def _of_browser(request: HttpRequest) -> str:
+    """The best language that the browser asks for and we have; empty when there is none."""
+    if request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) in dict(settings.LANGUAGES):
+        return request.COOKIES[settings.LANGUAGE_COOKIE_NAME]
+    for code, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+        if code.partition("-")[0] in dict(settings.LANGUAGES):
+            return code.partition("-")[0]
+    return ""

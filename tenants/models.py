@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -37,7 +38,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("staff"), default=False)
     language = models.CharField(_("language"), max_length=5, blank=True)
     theme = models.CharField(
-        _("theme"), max_length=5, blank=True, choices=[("", _("As the device")), ("light", _("Light")), ("dark", _("Dark"))]
+        _("theme"),
+        max_length=5,
+        blank=True,
+        choices=[("", _("As the device")), ("light", _("Light")), ("dark", _("Dark"))],
     )
     joined_at = models.DateTimeField(auto_now_add=True)
 
@@ -130,3 +134,42 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class Invitation(models.Model):
+    """Somebody asked by e-mail to join. The link in the mail is signed; deleting the row makes it void."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail"))
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    sent_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "email"], name="invitation_once")]
+
+    def __str__(self) -> str:
+        return f"{self.email} → {self.tenant}"
+
+
+class HandOff(models.Model):
+    """A person's way from one of our hosts to a tenant's: cookies do not cross, a token that works once does.
+
+    from_session, to_session: which sessions belong together, so that signing out of one ends all of them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    path = models.CharField(max_length=2000, default="/")
+    from_session = models.CharField(max_length=40, blank=True, default="")
+    to_session = models.CharField(max_length=40, blank=True, default="")
+    made_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "made_at"], name="hand_off_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user} → {self.tenant}"

@@ -1,0 +1,95 @@
+"""The change feed in words: what happened to one record, and what happened today."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from django.db.models import F
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm import panels, records, registry
+from crm.models import Change
+from crm.present import Presenter
+from crm.registry import People
+
+LOOKED_AT = 200
+
+
+def history(name: str, record_id: Any, limit: int = 50) -> list[dict[str, Any]]:
+    """The record's changes, newest first, with the values as a person reads them."""
+    entity, people = records.describe(name), People()
+    found = records.history(name, record_id, limit)
+    values = [
+        {f: v for f, pair in change["changes"].items() for v in pair[i : i + 1]} for change in found for i in (0, 1)
+    ]
+    show = Presenter(entity, people, values)
+    origins = panels.origin_words(change["origin"] for change in found)
+    return [
+        change
+        | {
+            "who": who(change["actor"]),
+            "origin_words": origins.get(change["origin"], ""),
+            "fields": [
+                {
+                    "field": entity.fields[field].label,
+                    "old": show.text(entity.fields[field], old),
+                    "new": show.text(entity.fields[field], new),
+                    "fresh": change["operation"] == "insert",
+                }
+                for field, (old, new) in change["changes"].items()
+                if not (change["operation"] == "insert" and new in (None, False, "", []))
+            ],
+        }
+        for change in found
+    ]
+
+
+def today(limit: int = 10) -> list[dict[str, Any]]:
+    """The latest changes of today, those of one actor to one kind of record together, for a time line."""
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    latest = [change for change in _latest() if change["at"] >= midnight]
+    entries = []
+    for _key, group in groupby(latest, key=lambda c: (who(c["actor"]), c["entity"], c["operation"])):
+        entries.append(_entry(list(group)))
+    return entries[:limit]
+
+
+def who(actor: dict[str, str]) -> str:
+    if actor.get("label"):
+        return actor["label"]
+    return _("Somebody with direct access to the database") if not actor else _("Raccord")
+
+
+def _latest() -> list[dict[str, Any]]:
+    """By id, and cut before looking at the time: the id has an index."""
+    changes = Change.objects.order_by("-id").annotate(
+        name=Coalesce(KeyTextTransform("name", "after"), KeyTextTransform("name", "before")),
+        title=Coalesce(KeyTextTransform("title", "after"), KeyTextTransform("title", "before")),
+        words=Coalesce(F("name"), F("title")),
+    )
+    return list(changes.values("entity", "operation", "actor", "origin", "at", "record_id", "words")[:LOOKED_AT])
+
+
+def _entry(group: list[dict[str, Any]]) -> dict[str, Any]:
+    first, n = group[0], len({change["record_id"] for change in group})
+    declared = registry.ENTITIES.get(first["entity"])
+    if n == 1:
+        gone = first["operation"] == "delete"
+        url = "" if gone else reverse("records:detail", args=[first["entity"], first["record_id"]])
+        what = first["words"] or _("a record")
+    else:
+        url = reverse("records:list", args=[first["entity"]])
+        what = f"{n} {declared.model._meta.verbose_name_plural}" if declared else str(n)
+    words = {
+        "insert": _("%(who)s added %(what)s"),
+        "update": _("%(who)s changed %(what)s"),
+        "delete": _("%(who)s deleted %(what)s"),
+    }[first["operation"]] % {"who": who(first["actor"]), "what": what}
+    icons = {"insert": "plus", "update": "pencil", "delete": "trash-2"}
+    kind = "there" if first["origin"] else "here"
+    return {"at": first["at"], "words": words, "url": url, "icon": icons[first["operation"]], "kind": kind}

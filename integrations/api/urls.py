@@ -1,0 +1,3 @@
+"""The REST API on a tenant's host."""
+
+urlpatterns: list = []

@@ -1,0 +1,3 @@
+"""Pages of the connections, of what ran, and of what waits for a person."""
+
+urlpatterns: list = []

@@ -1,0 +1,3 @@
+"""What tools call on the public host: OAuth's return, webhooks."""
+
+urlpatterns: list = []
