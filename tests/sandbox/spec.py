@@ -75,6 +75,17 @@ def check_response(method: str, path: str, status: int, body: Any) -> None:
     _judge(_validator("response", *where), body, f"{method} {template} {status}")
 
 
+def check_event(event: dict[str, Any]) -> None:
+    """A webhook delivery, by its type: `page.properties_updated` is pagePropertiesUpdatedWebhookPayload."""
+    if not AVAILABLE:
+        return
+    first, *rest = re.split(r"[._]", event["type"])
+    name = first + "".join(word.capitalize() for word in rest) + "WebhookPayload"
+    if name not in _document("response")["components"]["schemas"]:
+        raise SpecError(f"{event['type']} is not an event of the official description")
+    _judge(_validator("response", "components", "schemas", name), event, f"event {event['type']}")
+
+
 def watched_client(**options: Any) -> httpx.Client:
     """For `notion_client.Client(client=...)`: whatever was accepted must be right, and so must every answer."""
 

@@ -127,3 +127,23 @@ def test_wrong_filters_are_refused(notion, table, filter, message):
 def test_created_by_bot_is_the_bot(notion, table):
     made = notion.pages.create(parent=parent(table), properties={"Name": title("Mine")})
     assert made["created_by"]["id"] == made["last_edited_by"]["id"] == notion.users.me()["id"]
+
+
+def test_key_lookups_follow_every_change(notion, control, table):
+    def by_email(*emails: str) -> list[str]:
+        return names(notion, table, {"or": [{"property": "Email", "email": {"equals": each}} for each in emails]})
+
+    assert by_email("ZOE@x.example", "nobody@x.example") == ["Zoé"]
+    made = notion.pages.create(
+        parent=parent(table), properties={"Name": title("Dan"), "Email": {"email": "dan@x.example"}}
+    )
+    assert by_email("zoe@x.example", "dan@x.example") == ["Dan", "Zoé"]
+    notion.pages.update(made["id"], properties={"Email": {"email": "other@x.example"}})
+    assert by_email("dan@x.example") == []
+    notion.pages.update(made["id"], in_trash=True)
+    assert by_email("other@x.example") == []
+    notion.pages.update(made["id"], in_trash=False)
+    assert by_email("other@x.example") == ["Dan"]
+    control.change_field_type("Contacts", "Email", "number")
+    control.change_field_type("Contacts", "Email", "email")
+    assert by_email("other@x.example") == []

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from integrations.sandbox.notion.webhooks import sign
+from tests.sandbox import spec
 from tests.sandbox.conftest import parent, title
 
 
@@ -39,11 +40,17 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def next(self) -> tuple[dict, str, bytes]:
-        return self.arrived.get(timeout=5)
+        return self._checked(self.arrived.get(timeout=5))
 
     def events(self, seconds: float = 0.8) -> list[dict]:
         time.sleep(seconds)
-        return [self.arrived.get()[0] for _ in range(self.arrived.qsize())]
+        return [self._checked(self.arrived.get())[0] for _ in range(self.arrived.qsize())]
+
+    @staticmethod
+    def _checked(delivery: tuple[dict, str, bytes]) -> tuple[dict, str, bytes]:
+        if "type" in delivery[0]:
+            spec.check_event(delivery[0])
+        return delivery
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from integrations.sandbox.notion.model import Page, Prop, Source, new_id
+from integrations.sandbox.notion.model import STRINGS, TEXT, Page, Prop, Source, new_id
 
 if TYPE_CHECKING:
     from integrations.sandbox.notion.world import NotionWorld
@@ -52,6 +52,8 @@ def _assign(world: NotionWorld, page: Page, values: dict[str, Any], author: str)
         else:
             page.values[ident] = value
         prop = source.props.get(ident) if source else None
+        if source is not None and prop is not None and prop.type in (*TEXT, *STRINGS):
+            world.index(source.id).text_changed(page, ident, before)
         if prop is not None and prop.type == "relation":
             _follow(world, page, prop, before or [], value or [], author)
     page.raw = None

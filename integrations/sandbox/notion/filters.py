@@ -28,6 +28,7 @@ class Filter:
 
     predicate: Predicate | None = None
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    rows: set[int] | None = None  # when an index knows the only rows that can pass
 
     def narrow(self, timestamp: str, first: int, last: int) -> None:
         low, high = self.bounds.get(timestamp, FOREVER)
@@ -53,8 +54,21 @@ class FilterReader:
                 made.narrow(timestamp, *self._span(condition, timestamp))
             else:
                 rest.append(self._condition(condition, depth=2 if is_joined else 1))
+                if (known := self._rows_of(condition)) is not None:
+                    made.rows = known if made.rows is None else made.rows & known
         made.predicate = None if not rest else rest[0] if len(rest) == 1 else _all(rest)
         return made
+
+    def _rows_of(self, body: Any) -> set[int] | None:
+        """The rows of a text `equals`, or of an `or` of such: how clients look up keys."""
+        if "or" in body:
+            found = [self._rows_of(inner) for inner in body["or"]]
+            return None if None in found else set().union(*[rows for rows in found if rows is not None])
+        prop = self.source.prop(str(body.get("property")))
+        wanted = body.get(prop.type, body.get("rich_text")) if prop and prop.type in _TEXTS else None
+        if prop is None or not isinstance(wanted, dict) or set(wanted) != {"equals"}:
+            return None
+        return self.world.index(self.source.id).rows_with(prop.id, wanted["equals"])
 
     def _condition(self, body: Any, depth: int) -> Predicate:
         if not isinstance(body, dict):

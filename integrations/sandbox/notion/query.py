@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from integrations.sandbox.notion import errors
+from integrations.sandbox.notion import dates, errors
 from integrations.sandbox.notion.filters import TIMESTAMPS, Filter, FilterReader
 from integrations.sandbox.notion.index import UNSORTED, SourceIndex
 from integrations.sandbox.notion.model import MINUTE_MS, SEQ_BITS, Page, Prop, Source, dashed, plain_text
@@ -72,7 +72,7 @@ class Matches:
 class Queries:
     def __init__(self, world: NotionWorld) -> None:
         self.world = world
-        self._kept: OrderedDict[tuple[str, int, int, bytes], list[int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int, int, bytes], list[int]] = OrderedDict()
 
     def run(self, source: Source, body: dict[str, Any]) -> Found:
         size = page_size(body.get("page_size"), "body.page_size")
@@ -96,9 +96,16 @@ class Queries:
         low, high = _range(index.orders[order], bounds.pop(order, None))
         if not bounds and found.predicate is None and (by_time or not sorts):
             return Matches(index.orders[order], low, high, descending)
-        key = (source.id, index.change, source.version, digest)
+        # Relations look into other tables and `past_week` at the calendar: any change and a new day make it old.
+        changes = sum(each.change for each in self.world.indexes.values())
+        key = (source.id, changes, source.version, self.world.now() // dates.DAY_MS, digest)
         if key not in self._kept:
-            keys = self._scan(index, index.orders[order][low:high], Filter(found.predicate, bounds))
+            candidates: Sequence[int] = index.orders[order][low:high]
+            if found.rows is not None:
+                known = (index.key_of(order, row) for row in found.rows)
+                in_range = range(candidates[0], candidates[-1] + 1) if candidates else range(0)
+                candidates = sorted(key for key in known if key in in_range)
+            keys = self._scan(index, candidates, Filter(found.predicate, bounds))
             self._kept[key] = keys if by_time or not sorts else _sorted(self.world, source, index, keys, sorts)
             while len(self._kept) > _CACHED_QUERIES:
                 self._kept.popitem(last=False)

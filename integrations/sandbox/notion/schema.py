@@ -64,6 +64,7 @@ def change(world: NotionWorld, source: Source, body: Any, author: str) -> None:
 
 def schema_changed(world: NotionWorld, source: Source, author: str) -> None:
     source.version += 1
+    world.index(source.id).forget_texts()
     source.edited, source.edited_by = world.now(), author
     world.save(source)
 
