@@ -22,6 +22,10 @@ class ProviderOff(Exception):
     """Staff switched the provider off, or its adapter is gone."""
 
 
+class NotConnected(Exception):
+    """The integration has no credentials yet."""
+
+
 @cache
 def limiter() -> Limiter:
     """One store for all workers: Redis where there is one, this process's memory otherwise."""
@@ -30,10 +34,12 @@ def limiter() -> Limiter:
 
 
 def open_adapter(integration: IntegrationInstance, before_send: Callable[[bool], None] | None = None) -> Adapter:
-    """The adapter of an integration with its stored credentials. Raises ProviderOff. Close it after use."""
+    """The adapter of an integration with its stored credentials. Raises ProviderOff, NotConnected. Close it after use."""
+    if not integration.credentials:
+        raise NotConnected(integration.name)
     return open_with(
         integration.provider,
-        integration.credentials.open() if integration.credentials else {},
+        integration.credentials.open(),
         bucket=f"{integration.provider}:{connection.schema_name}:{integration.pk}",
         before_send=before_send,
     )

@@ -26,7 +26,7 @@ from integrations.models import (
     SetAside,
     Stream,
 )
-from integrations.services.adapters import ProviderOff, open_adapter
+from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
 from integrations.services.connect import Refused
 from integrations.sync import mapping
 from integrations.sync.fields import compiled, context, schema_of
@@ -337,6 +337,8 @@ class words:  # noqa: N801 - used as a statement
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, NotConnected):
+            raise Refused(_("Connect the tool first."), code="not_connected") from error
         if isinstance(error, ProviderOff):
             raise Refused(_("This tool is switched off at the moment."), code="provider_off") from error
         if isinstance(error, errors.AdapterError):
