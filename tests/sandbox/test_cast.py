@@ -19,4 +19,6 @@ def test_the_sandbox_imports_nothing_else_of_the_project():
         "print([m for m in sys.modules if m.split('.')[0] in ('django', 'crm', 'tenants', 'config')"
         " or m.startswith('integrations.') and not m.startswith('integrations.sandbox')])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

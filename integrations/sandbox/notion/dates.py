@@ -26,7 +26,7 @@ def is_iso(text: str) -> bool:
     if not _ISO.fullmatch(text):
         return False
     try:
-        datetime.fromisoformat(text.replace("Z", "+00:00"))
+        datetime.fromisoformat(text)
     except ValueError:
         return False
     return True
@@ -37,7 +37,7 @@ def is_day(text: str) -> bool:
 
 
 def to_ms(text: str) -> int:
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text)
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
@@ -67,7 +67,7 @@ def _moment(text: str, zone: ZoneInfo | None) -> str:
         if zone is not None:
             raise errors.invalid("A date without a time cannot have a time zone.")
         return text
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None and zone is not None:
         raise errors.invalid("A date with a UTC offset cannot have a time zone as well.")
     if moment.tzinfo is None:
