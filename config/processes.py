@@ -111,6 +111,6 @@ class Processes:
 
 
 def _end_with_parent() -> None:
-    """Linux: when the parent is killed outright, the child gets SIGTERM."""
+    """Linux: when the parent is killed outright, so is the child. It could not end its work in peace: nobody reads its output."""
     if _libc:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

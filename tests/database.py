@@ -10,6 +10,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -162,3 +164,18 @@ def _fingerprint() -> str:
             if ".venv" not in path.parts:
                 digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def of_its_own(purpose: str) -> Iterator[str]:
+    """A database for processes that a test starts: "" (they start PostgreSQL themselves), or an empty one on the server."""
+    if not os.environ["TEST_ON_SERVER"]:
+        yield ""
+        return
+    url = os.environ["DATABASE_URL"]
+    name = "test_raccord_" + purpose + os.environ.get("PYTEST_XDIST_WORKER", "")
+    with _maintenance(url) as server:
+        _drop(server, name)
+        _run(server, "CREATE DATABASE {}", name)
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        _drop(server, name)
