@@ -26,7 +26,7 @@ from integrations.adapters import errors
 from integrations.transport import limiter as limiting
 from integrations.transport.addresses import GuardedBackend, PrivateAddress
 from integrations.transport.answers import Answer, UnreadableError, read_answer
-from integrations.transport.classify import classify, retry_after
+from integrations.transport.classify import classify
 from integrations.transport.limiter import Limiter
 from integrations.transport.secrets import Redactor
 from integrations.transport.stats import Failure, Stats
@@ -233,4 +233,4 @@ def _connections(base_url: httpx.URL, allow_private: bool) -> httpx.HTTPTranspor
     return inner
 
 
-__all__ = ["Failure", "Limiter", "Stats", "Transport", "only_get_and_head", "retry_after"]
+__all__ = ["Failure", "Limiter", "Stats", "Transport", "only_get_and_head"]

@@ -195,7 +195,7 @@ def _begin_full(query: Query) -> Cursor:
     """The watermark is taken before the listing begins: what is edited while we list is read again afterwards."""
     first = query(None, [_sort("last_edited_time", "descending")], None, 1)
     newest = minute(first.rows[0]["last_edited_time"]) if first.rows else None
-    return Cursor(full="", start=first.now or newest, newest=newest)
+    return Cursor(full="", start=first.now, newest=newest)
 
 
 def changes(query: Query, cursor: Cursor) -> Iterator[tuple[list[Row], Cursor]]:
@@ -264,7 +264,10 @@ def settle(cursor: Cursor, start: dt.datetime | None, newest: dt.datetime | None
         return Cursor(cursor.look, cursor.look) if swept else Cursor(cursor.since, cursor.look, cursor.due)
     if swept and start is not None and newest + MINUTE + LAG <= start:
         return Cursor(newest + MINUTE, newest + MINUTE)
-    low = max(cursor.since or EPOCH, newest - LAG) if swept else (cursor.since or EPOCH)
+    # A long reading, or one that was broken off and taken up again, sees edits that are newer than its beginning; what
+    # was late when it began may lie behind where it has passed.
+    certain = (newest if start is None else min(newest, floor(start))) - LAG
+    low = max(cursor.since or EPOCH, certain) if swept else (cursor.since or EPOCH)
     if start is None or (swept and recent <= PAGE_SIZE):
         return Cursor(low, low)
     look = max(cursor.look or EPOCH, floor(start))

@@ -38,9 +38,9 @@ def text(runs: Sequence[Mapping[str, Any]]) -> str | None:
 def number(value: float | None) -> str | None:
     if value is None:
         return None
-    if type(value) is int:
+    if type(value) is int and -(2**53) <= value <= 2**53:
         return str(value)
-    plain = repr(value)
+    plain = repr(float(value))
     return plain[:-2] if plain.endswith(".0") and plain != "-0.0" else values.decimal(value)
 
 

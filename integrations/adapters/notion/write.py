@@ -13,6 +13,7 @@ from integrations.adapters.values import Value, decimal
 RUN_UNITS = 2000
 MAX_RUNS = 100
 MAX_ITEMS = 100
+WHOLE = 2**53  # JSON numbers are doubles there: beyond this, whole numbers have gaps
 NOTION_FILES = ("//prod-files-secure.s3.", "//secure.notion-static.com/", "//file.notion.so/")  # dead without signature
 
 #: The user id for an e-mail (or for "notion:<id>"), None when the workspace has no such member.
@@ -99,7 +100,7 @@ def _number(field: str, value: Value, prop: Mapping[str, Any]) -> float | int | 
         raise errors.InvalidRecord(f"“{value}” is not a number", field) from error
     if not math.isfinite(number) or decimal(number) != exact:
         raise errors.InvalidRecord(f"{exact} has more digits than Notion keeps (about 15)", field)
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) <= WHOLE else number
 
 
 def _checkbox(field: str, value: Value, prop: Mapping[str, Any]) -> bool:

@@ -1,0 +1,66 @@
+"""The real SDK over real HTTP against the sandbox; all that is sent and answered is checked against Notion's own OpenAPI
+document where that is at hand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from integrations.adapters.notion import NotionAdapter
+from integrations.sandbox.client import Control
+from integrations.sandbox.server import SandboxServer
+from integrations.transport.http import Transport
+from tests.sandbox import spec
+
+TOKEN = "ntn_sandbox_demo"
+_buckets = itertools.count()
+
+
+def check_against_spec(response: httpx.Response) -> None:
+    request = response.request
+    path = "/v1/" + request.url.path.partition("/v1/")[2]
+    if request.content:
+        spec.check_request(request.method, path, json.loads(request.content))
+    spec.check_response(request.method, path, response.status_code, response.json())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxServer]:
+    print(spec.header())
+    with SandboxServer(["notion"]) as running:
+        yield running
+
+
+@pytest.fixture
+def control(server: SandboxServer) -> Control:
+    server.control.reset()
+    return server.control
+
+
+@pytest.fixture
+def connect(server: SandboxServer, control: Control) -> Iterator[Callable[..., NotionAdapter]]:
+    """connect(token=...) -> an adapter of its own; its waits are zeroed."""
+    opened: list[Transport] = []
+
+    def make(token: str = TOKEN, **options: Any) -> NotionAdapter:
+        options = {"timeout": 5.0, "sleep": lambda seconds: None, **options}
+        transport = Transport(
+            base_url=server.url("notion"), bucket=f"notion-{next(_buckets)}", secrets=[token], **options
+        )
+        transport.client.event_hooks = {"response": [check_against_spec]}
+        opened.append(transport)
+        return NotionAdapter({"token": token}, transport)
+
+    yield make
+    for transport in opened:
+        transport.close()
+
+
+@pytest.fixture
+def notion(connect: Callable[..., NotionAdapter]) -> NotionAdapter:
+    return connect()
