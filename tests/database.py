@@ -110,9 +110,7 @@ def _keep(server: psycopg.Connection, name: str, built: str) -> None:
 
     connections.close_all()
     _run(server, "CREATE DATABASE {} TEMPLATE {}", built, name)
-    server.execute(
-        sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(built), sql.Literal(_fingerprint()))
-    )
+    server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(built), sql.Literal(_fingerprint())))
 
 
 def _use(url: str, name: str) -> None:

@@ -88,7 +88,9 @@ class _Studio:
     dice: random.Random = field(default_factory=lambda: random.Random(1883))  # noqa: S311 - repeatable on purpose
     now: dt.datetime = field(default_factory=timezone.now)
     people: People = field(default_factory=People)
-    entities: dict[str, Entity] = field(default_factory=lambda: {name: records.describe(name) for name in registry.names()})
+    entities: dict[str, Entity] = field(
+        default_factory=lambda: {name: records.describe(name) for name in registry.names()}
+    )
     rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in registry.names()})
 
     def make_company(self) -> None:
@@ -164,7 +166,9 @@ class _Studio:
 
     def add(self, name: str, oldest_days: int, values: dict[str, Value]) -> None:
         entity = self.entities[name]
-        row = registry.blank_row(entity, new_id(), self.now - dt.timedelta(minutes=self.dice.randrange(oldest_days * 1440)))
+        row = registry.blank_row(
+            entity, new_id(), self.now - dt.timedelta(minutes=self.dice.randrange(oldest_days * 1440))
+        )
         for field_name, value in values.items():
             described = entity.fields[field_name]
             registry.write(row, described, registry.check(described, value), self.people)

@@ -37,8 +37,11 @@ def test_a_live_tenant_is_seen_by_other_connections(live_tenant):
     records.create("contact", ADA, feed.SYSTEM)
     options = connection.get_connection_params()
     with psycopg.connect(
-        dbname=options["dbname"], user=options.get("user"), host=options.get("host"),
-        port=options.get("port"), password=options.get("password"),
+        dbname=options["dbname"],
+        user=options.get("user"),
+        host=options.get("host"),
+        port=options.get("port"),
+        password=options.get("password"),
     ) as elsewhere:
         found = elsewhere.execute(f'SELECT name FROM "{live_tenant.schema_name}".crm_contact').fetchall()
     assert found == [("Ada Rossi",)]

@@ -110,7 +110,11 @@ def test_a_second_start_keeps_the_data_and_takes_seconds(installation):
 
 def test_a_second_one_in_the_same_folder_is_told_so(installation):
     again = subprocess.run(
-        [sys.executable, "manage.py", "run"], cwd=settings.BASE_DIR, env=installation.env, capture_output=True, text=True
+        [sys.executable, "manage.py", "run"],
+        cwd=settings.BASE_DIR,
+        env=installation.env,
+        capture_output=True,
+        text=True,
     )
     assert again.returncode != 0
     assert f"already runs from this folder (process {installation.process.pid})" in again.stderr

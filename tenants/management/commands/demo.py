@@ -32,7 +32,9 @@ class Command(BaseCommand):
             if not options["records_only"]:
                 self._connect()
         self._tell(options, f"{tenant.name}: {tenant.url}")
-        self._tell(options, f"sign in as {people.OWNER.email} or {people.MEMBER.email}, password {settings.DEMO_PASSWORD}")
+        self._tell(
+            options, f"sign in as {people.OWNER.email} or {people.MEMBER.email}, password {settings.DEMO_PASSWORD}"
+        )
 
     def _connect(self) -> None:
         from config.demo import connection

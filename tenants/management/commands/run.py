@@ -56,7 +56,9 @@ class Command(BaseCommand):
             self._say(_panel(own_sandbox))
             self._say(f"  Started in {time.monotonic() - began:.1f} s.\n")
             name = processes.wait()
-            raise CommandError(f"{name} ended by itself (exit code {processes.ended(name)}), so everything was stopped.")
+            raise CommandError(
+                f"{name} ended by itself (exit code {processes.ended(name)}), so everything was stopped."
+            )
         except (Stopped, KeyboardInterrupt) as stopped:
             self._say("\nStopping …")
             code = getattr(stopped, "code", 130)
@@ -112,7 +114,9 @@ def _environment() -> dict[str, str]:
 def _sandbox_urls() -> dict[str, str]:
     from integrations.sandbox.provider import find_providers
 
-    return {provider.slug: f"http://{HOST}:{settings.SANDBOX_PORT}/{provider.slug}" for provider in find_providers(None)}
+    return {
+        provider.slug: f"http://{HOST}:{settings.SANDBOX_PORT}/{provider.slug}" for provider in find_providers(None)
+    }
 
 
 def _lock(path: Path) -> IO[str]:
@@ -159,7 +163,9 @@ def _panel(own_sandbox: bool) -> str:
     from tenants.context_processors import public_url
 
     public = public_url()
-    sandbox = "Providers      " + ", ".join(f"{slug} at {url}" for slug, url in settings.PROVIDER_BASE_URLS.items()) + "\n"
+    sandbox = (
+        "Providers      " + ", ".join(f"{slug} at {url}" for slug, url in settings.PROVIDER_BASE_URLS.items()) + "\n"
+    )
     if own_sandbox:
         sandbox = (
             f"Notion         http://{HOST}:{settings.SANDBOX_PORT}/  a sandbox: see and edit the other side by hand\n"
