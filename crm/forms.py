@@ -40,6 +40,8 @@ CURRENCIES = [
     "MXN",
 ]
 
+WIDE = {Type.LONG_TEXT, Type.RELATION, Type.MULTI_SELECT}
+
 
 class Money(forms.MultiValueField):
     def __init__(self, currency: str, **kwargs: Any) -> None:
@@ -95,9 +97,15 @@ class RecordForm(forms.Form):
             self.initial.setdefault(name, _initial(described, base.get(own), currency))
         self.order = [name for own, name in sorted(ids.items(), key=lambda pair: _place(entity, pair[0]))]
 
-    def shown(self) -> list[Any]:
-        """The visible fields: the ones of the list first, long texts last."""
-        return [self[name] for name in self.order]
+    def shown(self) -> list[tuple[Any, str]]:
+        """The visible fields with their shape: the ones of the list first, long texts last."""
+        return [(self[name], self._shape(self.names[name])) for name in self.order]
+
+    def _shape(self, own: str) -> str:
+        described = self.entity.fields[own]
+        if own == self.entity.title or described.type in WIDE:
+            return "wide"
+        return "plain" if described.type is Type.BOOLEAN else ""
 
     def changed(self) -> dict[str, Value]:
         """{field: canonical value} of what the person changed."""
@@ -217,8 +225,8 @@ def _place(entity: Entity, own: str) -> tuple[int, int]:
     """Shown columns first, then the others, custom ones after them, long texts last."""
     described = entity.fields[own]
     if own in entity.columns_shown:
-        return 0, entity.columns_shown.index(own)
-    group = 3 if described.type is Type.LONG_TEXT and not described.custom else 2 if described.custom else 1
+        return 2 if described.type in WIDE else 0, entity.columns_shown.index(own)
+    group = 3 if described.type in WIDE and not described.custom else 2 if described.custom else 1
     return group, list(entity.fields).index(own)
 
 

@@ -52,11 +52,11 @@ def history(name: str, record_id: Any, limit: int = 50) -> list[dict[str, Any]]:
 def today(limit: int = 10) -> list[dict[str, Any]]:
     """The latest changes of today, those of one actor to one kind of record together, for a time line."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    latest = [change for change in _latest() if change["at"] >= midnight]
-    entries = []
-    for _key, group in groupby(latest, key=lambda c: (who(c["actor"]), c["entity"], c["operation"])):
-        entries.append(_entry(list(group)))
-    return entries[:limit]
+    looked_at = _latest()
+    latest = [change for change in looked_at if change["at"] >= midnight]
+    groups = [list(g) for _key, g in groupby(latest, key=lambda c: (who(c["actor"]), c["entity"], c["operation"]))]
+    is_cut = len(latest) == LOOKED_AT
+    return [_entry(group, is_cut and group is groups[-1]) for group in groups[:limit]]
 
 
 def who(actor: dict[str, str]) -> str:
@@ -75,7 +75,7 @@ def _latest() -> list[dict[str, Any]]:
     return list(changes.values("entity", "operation", "actor", "origin", "at", "record_id", "words")[:LOOKED_AT])
 
 
-def _entry(group: list[dict[str, Any]]) -> dict[str, Any]:
+def _entry(group: list[dict[str, Any]], is_cut: bool) -> dict[str, Any]:
     first, n = group[0], len({change["record_id"] for change in group})
     declared = registry.ENTITIES.get(first["entity"])
     if n == 1:
@@ -84,7 +84,7 @@ def _entry(group: list[dict[str, Any]]) -> dict[str, Any]:
         what = first["words"] or _("a record")
     else:
         url = reverse("records:list", args=[first["entity"]])
-        what = f"{n} {declared.model._meta.verbose_name_plural}" if declared else str(n)
+        what = f"{n}{'+' if is_cut else ''} {declared.model._meta.verbose_name_plural if declared else ''}"
     words = {
         "insert": _("%(who)s added %(what)s"),
         "update": _("%(who)s changed %(what)s"),

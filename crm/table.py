@@ -14,6 +14,7 @@ from crm.present import Presenter
 from crm.registry import Entity, Field
 from values import Type
 
+MAIN_COLUMNS = 4  # the others leave first when there is little room
 NUMBERS = {Type.INTEGER, Type.DECIMAL, Type.MONEY}
 
 
@@ -29,7 +30,7 @@ def of(entity: Entity, query: QueryDict, path: str) -> dict[str, Any]:
     return {
         "entity": entity,
         "asked": asked,
-        "columns": [_column(field, listed, address) for field in shown],
+        "columns": [_column(field, listed, address, place) for place, field in enumerate(shown)],
         "rows": [
             {"id": item.id, "title": item.title, "cells": [(f, show.show(f, item.values[f.name])) for f in shown]}
             for item in page.items
@@ -75,7 +76,7 @@ class Address:
         return f"{self.path}?{query.urlencode()}" if query else self.path
 
 
-def _column(field: Field, listed: Listing, address: Address) -> dict[str, Any]:
+def _column(field: Field, listed: Listing, address: Address, place: int) -> dict[str, Any]:
     is_sorted = field.name == listed.sorted_by
     turned = f"-{field.name}" if is_sorted and not listed.descending else field.name
     return {
@@ -83,21 +84,27 @@ def _column(field: Field, listed: Listing, address: Address) -> dict[str, Any]:
         "sort_url": address(sort=turned) if field.name in listed.sortable else "",
         "sorted": ("descending" if listed.descending else "ascending") if is_sorted else "",
         "number": field.type in NUMBERS,
+        "minor": place >= MAIN_COLUMNS,
     }
 
 
 def _chips(entity: Entity, listed: Listing, address: Address) -> list[dict[str, Any]]:
+    """A chip for each column that can be filtered and for each filter in use; the other filters share one chip."""
     chosen = dict(listed.asked.filters)
-    made = []
+    own, others = [], []
     for chip in filters.available(entity, listed.people):
         value = chosen.get(chip.name)
         options = [
             {"label": words, "url": address(**{chip.name: key}), "active": key == value, "count": ""}
             for key, words in chip.options
         ]
-        words = next((option["label"] for option in options if option["active"]), "")
-        made.append({"label": chip.label, "value": words, "clear_url": address(**{chip.name: ""}), "options": options})
-    return made
+        if chip.name in entity.columns_shown or value:
+            words = next((option["label"] for option in options if option["active"]), value or "")
+            clear = address(**{chip.name: ""})
+            own.append({"label": chip.label, "value": words, "clear_url": clear, "options": options})
+        else:
+            others += [option | {"label": f"{chip.label}: {option['label']}"} for option in options]
+    return [*own, {"label": _("More"), "value": "", "clear_url": "", "options": others}] if others else own
 
 
 def _summary(page: listing.Page, entity: Entity) -> str:
