@@ -126,7 +126,10 @@ def text(value: Any) -> str | None:
     """Text, or None where there is none. NUL cannot be stored by PostgreSQL and is dropped."""
     if value is None:
         return None
-    return str(value).replace("\x00", "").replace("\r\n", "\n") or None
+    value = str(value)
+    if "\x00" in value or "\r" in value:
+        value = value.replace("\x00", "").replace("\r\n", "\n")
+    return value or None
 
 
 def names(value: Any) -> list[str] | None:

@@ -26,6 +26,7 @@ TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 # The clone function replaces the template's name as text, hence a name that stands nowhere else (ADR 0003).
 TENANT_BASE_SCHEMA = "raccord_template_for_new_tenants"
+TENANT_LIMIT_SET_CALLS = True  # the search path is set when it changes, not before every statement
 PUBLIC_SCHEMA_URLCONF = "config.urls_public"
 ROOT_URLCONF = "config.urls_tenant"
 

@@ -17,11 +17,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+
 import values
 from crm import fields as kinds
 from crm.models import Company, Contact, CustomField, Deal, Person, Record, SelectOption, Task
-from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
 from values import Type, Unfit, Value
 
 Row = dict[str, Any]
@@ -273,36 +274,79 @@ def reader(described: Field, people: People) -> Callable[[Row], Value]:
 
 def check(described: Field, value: Value) -> Value:
     """`value` in canonical form and within what the field can hold. Raises Unfit with words for a person."""
-    value = values.canonical(described.type, value)
-    if value is None:
-        return False if described.type is Type.BOOLEAN else None
-    if described.max_length and isinstance(value, str) and len(value) > described.max_length:
-        raise Unfit(f"{described.label} holds {described.max_length} characters, this has {len(value)}")
-    if described.type is Type.SELECT and described.options and value not in described.options:
+    return checker(described)(value)
+
+
+def checker(described: Field) -> Callable[[Value], Value]:
+    """`check` for one field, made once and run for many records."""
+    kind, limit = described.type, described.max_length
+    within = LIMITS.get(kind)
+    empty = False if kind is Type.BOOLEAN else None
+
+    def run(value: Value) -> Value:
+        value = values.canonical(kind, value)
+        if value is None:
+            return empty
+        if limit and isinstance(value, str) and len(value) > limit:
+            raise Unfit(f"{described.label} holds {limit} characters, this has {len(value)}")
+        return within(described, value) if within else value
+
+    return run
+
+
+def _check_select(described: Field, value: str) -> str:
+    if described.options and value not in described.options:
         raise Unfit(f"{described.label} has no option “{value}”")
-    if described.type is Type.RELATION and not described.many and len(value) > 1:
-        raise Unfit(f"{described.label} holds one record, this has {len(value)}")
-    if described.type is Type.PERSON and isinstance(value, list):
-        if len(value) > 1:
-            raise Unfit(f"{described.label} holds one person, this has {len(value)}")
-        value = value[0]
-    if described.type is Type.PERSON and "@" not in value:
-        raise Unfit(f"{described.label}: this person’s e-mail is not visible")
-    if described.type is Type.EMAIL and ("@" not in value or " " in value.strip()):
-        raise Unfit(f"“{value}” is not an e-mail address")
-    if described.type in (Type.INTEGER,) and not -(2**31) <= value < 2**31:
-        raise Unfit(f"{described.label} is out of range")
-    if described.type in (Type.DECIMAL, Type.MONEY):
-        _check_number(described, value if isinstance(value, str) else value["amount"])
     return value
 
 
-def _check_number(described: Field, text: str) -> None:
+def _check_relation(described: Field, value: list[str]) -> list[str]:
+    if not described.many and len(value) > 1:
+        raise Unfit(f"{described.label} holds one record, this has {len(value)}")
+    return value
+
+
+def _check_person(described: Field, value: str | list[str]) -> str:
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise Unfit(f"{described.label} holds one person, this has {len(value)}")
+        value = value[0]
+    if "@" not in value:
+        raise Unfit(f"{described.label}: this person’s e-mail is not visible")
+    return value
+
+
+def _check_email(described: Field, value: str) -> str:
+    if "@" not in value or " " in value.strip():
+        raise Unfit(f"“{value}” is not an e-mail address")
+    return value
+
+
+def _check_integer(described: Field, value: int) -> int:
+    if not -(2**31) <= value < 2**31:
+        raise Unfit(f"{described.label} is out of range")
+    return value
+
+
+def _check_number(described: Field, value: Value) -> Value:
+    text = value if isinstance(value, str) else value["amount"]
     number = Decimal(text)
     if abs(number) >= Decimal(10) ** 14:
         raise Unfit(f"{described.label} is out of range")
-    if number != round(number, 4):
+    if "." in text and len(text.rpartition(".")[2]) > 4:
         raise Unfit(f"{described.label} keeps four decimals, “{text}” has more")
+    return value
+
+
+LIMITS: dict[Type, Callable[[Field, Any], Value]] = {
+    Type.SELECT: _check_select,
+    Type.RELATION: _check_relation,
+    Type.PERSON: _check_person,
+    Type.EMAIL: _check_email,
+    Type.INTEGER: _check_integer,
+    Type.DECIMAL: _check_number,
+    Type.MONEY: _check_number,
+}
 
 
 def write(row: Row, described: Field, value: Value, people: People) -> None:

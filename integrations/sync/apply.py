@@ -26,6 +26,7 @@ from integrations.sync.mapping import Mapped
 from integrations.sync.match import Matches
 from integrations.sync.merge import Merge, Pair, Waiting, merge
 from integrations.sync.store import Store
+from integrations.sync.tables import FreshLink, Link
 from integrations.sync.tally import Contest, Line, Problem
 from values import UNSEEN, Type, Unfit, Value
 
@@ -81,9 +82,9 @@ class Batch:
         self.records = list({record.id: record for record in records}.values())  # met twice: the later one counts
         self.by_id = {record.id: record for record in self.records}
         self.matches = matches
-        self.links: dict[str, RecordLink] = {}
+        self.links: dict[str, Link] = {}
         self.rows: dict[str, registry.Row] = {}
-        self.new_links: list[RecordLink] = []
+        self.new_links: list[FreshLink] = []
         self.changed_links: dict[int, RecordLink] = {}
         self.new_rows: list[registry.Row] = []
         self.changed_rows: dict[str, registry.Row] = {}
@@ -154,7 +155,7 @@ class Batch:
             elif link.unsure:
                 self._extra(link, record)
 
-    def _extra(self, link: RecordLink, record: Record) -> None:
+    def _extra(self, link: Link, record: Record) -> None:
         """A second copy that a late request of ours made: untouched it is put away, touched it goes to a person."""
         untouched = all(
             record.values.get(m.remote.id, base) == base
@@ -180,7 +181,7 @@ class Batch:
         )
         self.links[record.id] = self._new_link(record.id, None, LinkState.UNLINKED)
 
-    def _link_up(self, link: RecordLink | None, record: Record, record_id: str) -> RecordLink:
+    def _link_up(self, link: Link | None, record: Record, record_id: str) -> RecordLink:
         if link is None:
             link = self._new_link(record.id, record_id, LinkState.LINKED)
         else:
@@ -209,7 +210,7 @@ class Batch:
 
     # --- linked records ---------------------------------------------------------------------------------------------
 
-    def _linked(self, link: RecordLink, record: Record) -> None:
+    def _linked(self, link: Link, record: Record) -> None:
         row = self.rows.get(str(link.record_id)) if link.record_id else None
         if link.state in (LinkState.EXTRA, LinkState.UNLINKED):
             if record.deleted and link.state == LinkState.EXTRA:
@@ -226,7 +227,7 @@ class Batch:
                 self._set(link, state=LinkState.LINKED)
             self._merge(link, row, record)
 
-    def _remember(self, link: RecordLink, record: Record) -> None:
+    def _remember(self, link: Link, record: Record) -> None:
         facts = {
             "remote_version": record.version,
             "remote_edited_at": record.edited_at,
@@ -235,7 +236,7 @@ class Batch:
         if link.intent is not None or any(getattr(link, name) != value for name, value in facts.items()):
             self._set(link, **facts)
 
-    def _merge(self, link: RecordLink, row: registry.Row, record: Record) -> None:
+    def _merge(self, link: Link, row: registry.Row, record: Record) -> None:
         store = self.store
         local = store.local_values(row)
         remote = {
@@ -261,9 +262,7 @@ class Batch:
         self._keep(link, row, record, result, local)
         self._report_unfit(link, row, record, result)
 
-    def _keep(
-        self, link: RecordLink, row: registry.Row, record: Record, result: Merge, local: Mapping[str, Value]
-    ) -> None:
+    def _keep(self, link: Link, row: registry.Row, record: Record, result: Merge, local: Mapping[str, Value]) -> None:
         store = self.store
         if result.to_local:
             changes = {}
@@ -295,7 +294,7 @@ class Batch:
 
     def _contest(
         self,
-        link: RecordLink,
+        link: Link,
         row: registry.Row,
         record: Record,
         name: str,
@@ -323,7 +322,7 @@ class Batch:
             critical=mapped.local.critical,
         )
 
-    def _report_unfit(self, link: RecordLink, row: registry.Row, record: Record, result: Merge) -> None:
+    def _report_unfit(self, link: Link, row: registry.Row, record: Record, result: Merge) -> None:
         reasons = {name: str(error) for name, error in result.unfit.items()}
         reasons |= {
             m.name: record.unfit[m.remote.id]
@@ -347,7 +346,7 @@ class Batch:
 
     # --- deletions ----------------------------------------------------------------------------------------------------
 
-    def _deleted_there(self, link: RecordLink, row: registry.Row | None, record: Record) -> None:
+    def _deleted_there(self, link: Link, row: registry.Row | None, record: Record) -> None:
         store = self.store
         if row is None:
             self._set(link, state=LinkState.GONE, dirty=False)
@@ -365,14 +364,14 @@ class Batch:
             old = {name: [value, None] for name, value in store.local_values(row).items() if value is not None}
             store.touch(self._line(link, "here", "deleted", changes=old, title=store.title(row)))
 
-    def _changed_here(self, link: RecordLink, row: registry.Row) -> bool:
+    def _changed_here(self, link: Link, row: registry.Row) -> bool:
         return any(
             self.store.readers[m.name](row) != link.base_local.get(m.name, UNSEEN)
             for m in self.store.mapped
             if m.rule.outbound and m.name in link.base_local
         )
 
-    def _missing_here(self, link: RecordLink, record: Record) -> None:
+    def _missing_here(self, link: Link, record: Record) -> None:
         """Our record was deleted. Edited there since, or brought back there, it returns; otherwise the push deletes there."""
         store = self.store
         edited = any(
@@ -393,7 +392,7 @@ class Batch:
         self._set(link, state=LinkState.LINKED, dirty=False)
         self._create_row(link, record, "restored")
 
-    def _existence(self, link: RecordLink, row: registry.Row | None, record: Record, winner: str) -> None:
+    def _existence(self, link: Link, row: registry.Row | None, record: Record, winner: str) -> None:
         self.store.contests.append(
             Contest(
                 record_id=str(link.record_id),
@@ -436,10 +435,10 @@ class Batch:
         for record_id in ours:
             self.store.problems.append(Problem("here", "ambiguous", reason, record_id=record_id, title=title))
 
-    def _create_row(self, link: RecordLink, record: Record, action: str) -> None:
+    def _create_row(self, link: Link, record: Record, action: str) -> None:
         store = self.store
         row = self.blank | {"id": str(link.record_id)}
-        base_local, base_remote, changes = {}, {}, {}
+        base_local, base_remote = {}, {}
         for mapped in store.mapped:
             if mapped.remote.id not in record.values or mapped.remote.id in record.unfit:
                 continue
@@ -465,9 +464,9 @@ class Batch:
                     link.waiting = link.waiting | {name: theirs}
                     continue
                 self._write_value(row, mapped, value)
-                if value is not None:
-                    changes[name] = [None, value]
-            base_local[name] = store.readers[name](row)
+                base_local[name] = value
+            else:
+                base_local[name] = store.readers[name](row)
             base_remote[name] = theirs
         link.base_local, link.base_remote = base_local, base_remote
         self._remember(link, record)
@@ -478,25 +477,25 @@ class Batch:
                         Problem("there", "unfit", reason, row["id"], record.id, self._title_of(record), mapped.name)
                     )
         self.new_rows.append(row)
-        store.touch(self._line(link, "here", action, changes=changes, title=store.title(row)))
+        store.touch(self._line(link, "here", action, title=store.title(row)))  # its values stand in the change feed
 
     # --- small parts ------------------------------------------------------------------------------------------------------
 
-    def _new_link(self, remote_id: str, record_id: str | None, state: str) -> RecordLink:
-        link = RecordLink(stream_id=self.store.stream.pk, remote_id=remote_id, record_id=record_id, state=state)
+    def _new_link(self, remote_id: str, record_id: str | None, state: str) -> FreshLink:
+        link = FreshLink(self.store.stream.pk, remote_id, record_id, state)
         self.new_links.append(link)
         return link
 
-    def _set(self, link: RecordLink, **facts: Any) -> None:
+    def _set(self, link: Link, **facts: Any) -> None:
         for name, value in facts.items():
             setattr(link, name, value)
         self._changed(link)
 
-    def _changed(self, link: RecordLink) -> None:
+    def _changed(self, link: Link) -> None:
         if link.pk is not None:
             self.changed_links[link.pk] = link
 
-    def _line(self, link: RecordLink, side: str, action: str, **facts: Any) -> Line:
+    def _line(self, link: Link, side: str, action: str, **facts: Any) -> Line:
         return Line(side, action, str(link.record_id) if link.record_id else None, link.remote_id or "", **facts)
 
     def _title_of(self, record: Record) -> str:
@@ -527,7 +526,7 @@ class Batch:
 # --- what push shares ---------------------------------------------------------------------------------------------------------
 
 
-def close_intent(link: RecordLink, record: Record, store: Store) -> None:
+def close_intent(link: Link, record: Record, store: Store) -> None:
     """A write that was about to be sent: it landed if the record reads as meant, else it may still arrive."""
     if link.intent is None:
         return
@@ -545,7 +544,7 @@ def close_intent(link: RecordLink, record: Record, store: Store) -> None:
     link.dirty = True
 
 
-def take_created(link: RecordLink, record: Record) -> None:
+def take_created(link: Link, record: Record) -> None:
     """A create of ours turned out to have worked: what was sent is what both sides agreed on."""
     fields = (link.intent or {}).get("fields", {})
     link.base_local = link.base_local | {name: sent for name, (sent, _) in fields.items()}

@@ -182,6 +182,7 @@ def _same_minute(ours: Value, theirs: Value) -> bool:
 
 def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, object]) -> Callable:
     there, here = remote.type, local.type
+    check = registry.checker(local)
     renamed = dict(options.get("values") or {})
     if here is Type.RELATION:
         target = local.target
@@ -192,11 +193,11 @@ def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, 
             known = context.links.local.get(target, {})
             if any(one not in known for one in value):
                 return Waiting()
-            return registry.check(local, [known[one] for one in value])
+            return check([known[one] for one in value])
 
         return relation
     if here in TIMES:
-        return lambda value, _now, context: _check(local, _time_here(here, value, context))
+        return lambda value, _now, context: check(_time_here(here, value, context))
     if here is Type.MONEY:
         fixed = options.get("currency")
 
@@ -205,37 +206,33 @@ def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, 
                 return None
             amount, currency = (value["amount"], value["currency"]) if isinstance(value, dict) else (value, None)
             kept = now.get("currency") if isinstance(now, dict) else None
-            return registry.check(local, {"amount": amount, "currency": currency or kept or fixed or context.currency})
+            return check({"amount": amount, "currency": currency or kept or fixed or context.currency})
 
         return money
     if here in NUMBERS:
-        return lambda value, _now, _context: _check(local, value["amount"] if isinstance(value, dict) else value)
+        return lambda value, _now, _context: check(value["amount"] if isinstance(value, dict) else value)
     if here is Type.PERSON:
-        return lambda value, _now, _context: registry.check(local, value)
+        return lambda value, _now, _context: check(value)
     if here is Type.SELECT:
         by_key = {values.key(option): option for option in local.options}
         adds = options.get("new_options", "add") == "add"
 
         def select(value: Value, _now: Value, _context: Context) -> Value:
             if value is None:
-                return registry.check(local, None)
+                return check(None)
             value = renamed.get(value, by_key.get(values.key(value), value))
             if adds and len(value) <= (local.max_length or 100):
                 return value
-            return registry.check(local, value)
+            return check(value)
 
         return select
     if here is Type.MULTI_SELECT:
-        return lambda value, _now, _context: registry.check(local, [renamed.get(one, one) for one in value or []])
+        return lambda value, _now, _context: check([renamed.get(one, one) for one in value or []])
     if here in TEXTS and there not in TEXTS:
-        return lambda value, _now, _context: registry.check(local, _as_text(value))
+        return lambda value, _now, _context: check(_as_text(value))
     if here is Type.URL and there is Type.FILE:
-        return lambda value, _now, _context: registry.check(local, value[0]["url"] if value else None)
-    return lambda value, _now, _context: registry.check(local, value)
-
-
-def _check(local: registry.Field, value: Value) -> Value:
-    return registry.check(local, value)
+        return lambda value, _now, _context: check(value[0]["url"] if value else None)
+    return lambda value, _now, _context: check(value)
 
 
 def _as_text(value: Value) -> Value:

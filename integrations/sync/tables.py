@@ -8,10 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
@@ -39,9 +41,35 @@ LINK_COLUMNS = (
     "linked_at",
 )
 JSON_COLUMNS = {"base_local", "base_remote", "intent", "ghosts", "waiting"}
+JSON_PLACES = [place for place, name in enumerate(LINK_COLUMNS) if name in JSON_COLUMNS]
 KEPT_COLUMNS = tuple(name for name in LINK_COLUMNS if name not in ("stream_id", "linked_at"))
 RETRY_DELAYS = (dt.timedelta(minutes=10), dt.timedelta(hours=1), dt.timedelta(hours=6), dt.timedelta(days=1))
 
+
+@dataclass(slots=True)
+class FreshLink:
+    """A link that is not stored yet: what `RecordLink` has, without the cost of a model (a first import makes many)."""
+
+    stream_id: UUID
+    remote_id: str
+    record_id: str | None
+    state: str
+    base_local: dict[str, Value] = field(default_factory=dict)
+    base_remote: dict[str, Value] = field(default_factory=dict)
+    intent: dict[str, Any] | None = None
+    ghosts: dict[str, list] = field(default_factory=dict)
+    waiting: dict[str, Value] = field(default_factory=dict)
+    waits_out: bool = False
+    dirty: bool = False
+    unsure: bool = False
+    remote_version: str | None = None
+    remote_edited_at: dt.datetime | None = None
+    remote_url: str = ""
+    linked_at: dt.datetime | None = None
+    pk: None = None
+
+
+Link = RecordLink | FreshLink
 
 # --- links ------------------------------------------------------------------------------------------------------------
 
@@ -58,7 +86,7 @@ def links_by_record(stream: Stream, ids: Sequence[str | UUID]) -> dict[str, Reco
     return {str(link.record_id): link for link in found}
 
 
-def insert_links(links: Sequence[RecordLink]) -> None:
+def insert_links(links: Sequence[FreshLink]) -> None:
     if not links:
         return
     now = timezone.now()
@@ -66,31 +94,29 @@ def insert_links(links: Sequence[RecordLink]) -> None:
     with connection.cursor() as cursor, cursor.copy(f"COPY integrations_recordlink ({names}) FROM STDIN") as copy:
         for link in links:
             link.linked_at = now
-            copy.write_row(
-                [
-                    json.dumps(v) if name in JSON_COLUMNS and v is not None else v
-                    for name, v in _columns(link, LINK_COLUMNS)
-                ]
-            )
+            row = [getattr(link, name) for name in LINK_COLUMNS]
+            for place in JSON_PLACES:
+                if row[place] is not None:
+                    row[place] = dumps(row[place])
+            copy.write_row(row)
+
+
+def dumps(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
 
 
 def save_links(links: Sequence[RecordLink]) -> None:
     """Write back everything about these links in one statement."""
     if not links:
         return
-    rows = [{"id": link.pk} | dict(_columns(link, KEPT_COLUMNS)) for link in links]
+    rows = [{"id": link.pk} | {name: getattr(link, name) for name in KEPT_COLUMNS} for link in links]
     sets = ", ".join(f"{name} = r.{name}" for name in KEPT_COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE integrations_recordlink l SET {sets}"  # noqa: S608
             " FROM jsonb_populate_recordset(NULL::integrations_recordlink, %s::jsonb) r WHERE l.id = r.id",
-            [json.dumps(rows, default=str)],
+            [dumps(rows)],
         )
-
-
-def _columns(link: RecordLink, names: Iterable[str]) -> list[tuple[str, Any]]:
-    values = link.__dict__
-    return [(name, values[name]) for name in names]
 
 
 def mark_dirty_from_feed(stream: Stream, entity: str, limit: int = 5000) -> int:
@@ -171,7 +197,7 @@ def insert_lines(run: SyncLog, stream: Stream, lines: Sequence[Line]) -> None:
                     short(line.title),
                     line.side,
                     line.action,
-                    json.dumps(line.changes),
+                    dumps(line.changes),
                     line.reason,
                     now,
                 ]  # fmt: skip
@@ -250,9 +276,9 @@ def blocked_fields(stream: Stream, links: Sequence[RecordLink]) -> dict[str, dic
     now = timezone.now()
     waits = Q(retry_at__gt=now) | Q(side="there") | Q(code="ambiguous")  # the last one ends by matching, not by waiting
     asides = SetAside.objects.filter(waits, stream=stream, record_id__in=ids)
-    for record_id, side, field, print_ in asides.values_list("record_id", "side", "field", "fingerprint"):
-        found.setdefault(str(record_id), {})[field] = print_ if side == "here" else ""
+    for record_id, side, name, print_ in asides.values_list("record_id", "side", "field", "fingerprint"):
+        found.setdefault(str(record_id), {})[name] = print_ if side == "here" else ""
     open_ones = Conflict.objects.filter(stream=stream, record_id__in=ids, state=Conflict.State.OPEN)
-    for record_id, field in open_ones.values_list("record_id", "field"):
-        found.setdefault(str(record_id), {})[field] = ""
+    for record_id, name in open_ones.values_list("record_id", "field"):
+        found.setdefault(str(record_id), {})[name] = ""
     return found
