@@ -116,15 +116,21 @@ def delete(name: str, ids: Sequence[UUID | str], by: Actor) -> int:
         return delete_rows(entity, ids)
 
 
-def history(name: str, record_id: UUID | str, limit: int = 100) -> list[dict[str, Any]]:
-    """The record's changes, newest first: at, operation, actor, origin, changes {field: [old, new]}."""
+def history(name: str, record_id: UUID | str, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
+    """The record's changes, newest first: at, operation, actor, origin, changes {field: [old, new]}.
+
+    before: only those that come after the change with this id in that order.
+    """
     from crm.models import Change
 
     entity, people = describe(name), People()
     readers = {name: registry.reader(described, people) for name, described in entity.fields.items()}
     passed_over = {"id", "created_at", "updated_at"}
     found = []
-    for change in Change.objects.filter(record_id=record_id, entity=name).order_by("-id")[:limit]:
+    kept = Change.objects.filter(record_id=record_id, entity=name)
+    if before is not None:
+        kept = kept.filter(id__lt=before)
+    for change in kept.order_by("-id")[:limit]:
         before, after = (_stored(entity, row) for row in (change.before, change.after))
         changes = {}
         for field, read in readers.items():
@@ -196,7 +202,7 @@ def _refuse_read_only(name: str, ids: Sequence[UUID | str]) -> None:
         raise ReadOnly(next(iter(reasons.values())))
 
 
-# --- in bulk, within the caller's transaction -------------------------------------------------------------------------
+# --- in bulk, within the caller's transaction -----------------------------------------------------------------------
 
 
 def insert_rows(entity: Entity, rows: Sequence[Row]) -> None:
@@ -207,7 +213,7 @@ def insert_rows(entity: Entity, rows: Sequence[Row]) -> None:
     names = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor, cursor.copy(f'COPY "{entity.table}" ({names}) FROM STDIN') as copy:
         for row in rows:
-            copy.write_row([json.dumps(v) if isinstance(v := row[name], dict) else v for name in columns])
+            copy.write_row([json.dumps(v) if type(v := row[name]) is dict else v for name in columns])
 
 
 def update_rows(entity: Entity, rows: Sequence[Row]) -> None:

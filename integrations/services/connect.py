@@ -56,6 +56,11 @@ def rename(integration: IntegrationInstance, name: str) -> None:
     integration.save(update_fields=["name"])
 
 
+def free_name(name: str) -> str:
+    """`name`, or with a number after it where there is such a connection already."""
+    return _free_name(name, strict=False)
+
+
 def _free_name(name: str, strict: bool) -> str:
     taken = set(IntegrationInstance.objects.filter(name__startswith=name).values_list("name", flat=True))
     if name not in taken:

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from crm import feed
+from integrations.adapters.base import Collection
 from integrations.models import IntegrationInstance, Status, Stream
-from integrations.services import lifecycle
+from integrations.services import connect, lifecycle, streams
 from integrations.services.connect import Refused
 
 STEPS = ("connect", "map", "settings", "activate")
+TABLES_SECONDS = 120
+
+
+def create(provider: str, name: str, credentials: Mapping[str, str], by: str = "") -> IntegrationInstance:
+    """A connection whose credentials were found good. Raises Refused and leaves nothing behind."""
+    integration = connect.start(provider, name, by)
+    try:
+        connect.connect(integration, credentials)
+    except Refused:
+        integration.delete()
+        raise
+    return integration
+
+
+def tables(integration: IntegrationInstance, fresh: bool = False) -> list[Collection]:
+    """The remote tables, kept for two minutes: listing them may take many calls. Raises Refused."""
+    found = None if fresh else known_tables(integration)
+    if found is None:
+        found = streams.collections(integration)
+        cache.set(_tables_key(integration), found, TABLES_SECONDS)
+    return found
+
+
+def known_tables(integration: IntegrationInstance) -> list[Collection] | None:
+    """What `tables` answers without asking the tool; None when it would have to ask."""
+    return cache.get(_tables_key(integration))
+
+
+def _tables_key(integration: IntegrationInstance) -> str:
+    return f"tables:{integration.pk}:{integration.account_id}"
 
 
 def furthest(integration: IntegrationInstance) -> str:
@@ -26,13 +60,22 @@ def go_on(integration: IntegrationInstance, done: str) -> str:
     """The step after `done`, which is open from now on. Raises Refused when `done` is not done."""
     if not is_open(integration, done):
         raise Refused(_("Finish the earlier steps first."), code="not_ready")
-    if problems := lifecycle.ready_problems(integration)[: None if done != "connect" else 0]:
+    if done != "connect" and (problems := lifecycle.ready_problems(integration)):
         raise Refused(" ".join(problems), code="not_ready")
     after = STEPS[min(STEPS.index(done) + 1, len(STEPS) - 1)]
     if not is_open(integration, after):
         integration.setup_step = after
         integration.save(update_fields=["setup_step"])
     return after
+
+
+def add(integration: IntegrationInstance, collection: str, link: str, entity: str) -> Stream:
+    """Pair a listed table, or the one behind a pasted link. On a live connection it waits until it is begun."""
+    if link:
+        collection = streams.resolve(integration, link).id
+    if not collection:
+        raise Refused(_("Choose a table, or paste its link."), "link", "missing")
+    return streams.add(integration, collection, entity, is_active=integration.setup_step != "done")
 
 
 def begin(stream: Stream) -> None:

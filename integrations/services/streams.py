@@ -37,7 +37,7 @@ from values import Type, Unfit
 PREVIEW_LIMIT = 10
 
 
-# --- collections ------------------------------------------------------------------------------------------------------
+# --- collections ----------------------------------------------------------------------------------------------------
 
 
 def collections(integration: IntegrationInstance) -> list[Collection]:
@@ -133,7 +133,7 @@ def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[
     return found
 
 
-# --- field mappings -----------------------------------------------------------------------------------------------------
+# --- field mappings -------------------------------------------------------------------------------------------------
 
 
 def suggested(stream: Stream) -> list[Suggestion]:
@@ -243,7 +243,7 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
             raise Refused(_("A field can be mapped once only."), side, "mapped_twice")
 
 
-# --- live preview ---------------------------------------------------------------------------------------------------------
+# --- live preview ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,7 @@ def _preview_cell(mapped: mapping.Mapped, record: Any, around: mapping.Context) 
     return PreviewCell(mapped.name, there, here)
 
 
-# --- small parts ------------------------------------------------------------------------------------------------------------
+# --- small parts ----------------------------------------------------------------------------------------------------
 
 
 CHOICES: dict[str, type] = {

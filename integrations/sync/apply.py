@@ -1,7 +1,7 @@
 """Bring a batch of remote records into step with ours: one transaction, our rows locked, decisions by `merge`.
 
-The same few lines serve the pull, the verifying read before a write and the answer after it: whatever a remote record looks
-like, however often and in whatever order it is met, applying it is right.
+The same few lines serve the pull, the verifying read before a write and the answer after it: whatever a remote record
+looks like, however often and in whatever order it is met, applying it is right.
 """
 
 from __future__ import annotations
@@ -344,7 +344,7 @@ class Batch:
                 )
             )
 
-    # --- deletions ----------------------------------------------------------------------------------------------------
+    # --- deletions --------------------------------------------------------------------------------------------------
 
     def _deleted_there(self, link: Link, row: registry.Row | None, record: Record) -> None:
         store = self.store
@@ -372,7 +372,7 @@ class Batch:
         )
 
     def _missing_here(self, link: Link, record: Record) -> None:
-        """Our record was deleted. Edited there since, or brought back there, it returns; otherwise the push deletes there."""
+        """Our record was deleted. Edited or brought back there, it returns; otherwise the push deletes it there."""
         store = self.store
         edited = any(
             m.rule.inbound
@@ -412,7 +412,7 @@ class Batch:
             )  # fmt: skip
         )
 
-    # --- unlinked records -----------------------------------------------------------------------------------------------
+    # --- unlinked records -------------------------------------------------------------------------------------------
 
     def _unlinked(self, record: Record) -> None:
         store, matches = self.store, self.matches
@@ -479,7 +479,7 @@ class Batch:
         self.new_rows.append(row)
         store.touch(self._line(link, "here", action, title=store.title(row)))  # its values stand in the change feed
 
-    # --- small parts ------------------------------------------------------------------------------------------------------
+    # --- small parts ------------------------------------------------------------------------------------------------
 
     def _new_link(self, remote_id: str, record_id: str | None, state: str) -> FreshLink:
         link = FreshLink(self.store.stream.pk, remote_id, record_id, state)
@@ -523,7 +523,7 @@ class Batch:
             SetAside.objects.filter(pk__in=over).delete()
 
 
-# --- what push shares ---------------------------------------------------------------------------------------------------------
+# --- what push shares -----------------------------------------------------------------------------------------------
 
 
 def close_intent(link: Link, record: Record, store: Store) -> None:

@@ -1,7 +1,7 @@
 """One slice of a run: bring in, then send out, until nothing is left or the time is over.
 
-The order: close what an earlier run left open, pull every stream (targets of relations first), give waiting relations their
-other ends, push every stream; again while that made new work. Nothing here waits for anything but the tool.
+The order: close what an earlier run left open, pull every stream (targets of relations first), give waiting
+relations their other ends, push every stream; again while that made new work. Nothing here waits for anything but the tool.
 """
 
 from __future__ import annotations

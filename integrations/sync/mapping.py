@@ -1,7 +1,7 @@
 """How a remote field and a local field hold the same thing: which pairs are possible, and the two conversions.
 
-Pure but for what the caller looks up beforehand: relations are translated through `Links`, which the store fills per batch.
-A conversion that cannot be reversed makes the pair import-only; an impossible pair has a reason in words.
+Pure but for what the caller looks up beforehand: relations are translated through `Links`, which the store fills
+per batch. A conversion that cannot be reversed makes the pair import-only; an impossible pair has a reason in words.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Mapped:
     policy: str = ""
 
 
-# --- which pairs are possible ------------------------------------------------------------------------------------------
+# --- which pairs are possible ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def type_words(kind: Type) -> str:
     }[kind]
 
 
-# --- the conversions -----------------------------------------------------------------------------------------------------
+# --- the conversions ------------------------------------------------------------------------------------------------
 
 
 def compile_mapping(
@@ -295,7 +295,7 @@ def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str,
     return lambda value, _now, _context: value
 
 
-# --- days and instants -----------------------------------------------------------------------------------------------------
+# --- days and instants ----------------------------------------------------------------------------------------------
 
 
 def _is_day(value: str) -> bool:
@@ -318,7 +318,7 @@ def _time_here(here: Type, value: Value, context: Context) -> Value:
 
 
 def _time_there(here: Type, there: Type, value: Value, now: Value, context: Context) -> Value:
-    """A local day or instant for a remote field, keeping what the remote value has beyond it (its hour, its being a day)."""
+    """A local day or instant for a remote field, keeping what the remote value has beyond it (its hour, say)."""
     if value is None:
         return None
     if there is Type.DATE:
@@ -335,7 +335,7 @@ def _time_there(here: Type, there: Type, value: Value, now: Value, context: Cont
     return value
 
 
-# --- suggestions -------------------------------------------------------------------------------------------------------------
+# --- suggestions ----------------------------------------------------------------------------------------------------
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "name": ("name", "full name", "contact", "company", "deal", "title", "nom", "nom complet", "nome", "nominativo"),

@@ -1,7 +1,7 @@
 """First meetings: unlinked records of both sides are paired by key, never guessed.
 
-During the first listing a remote record that could match is held back, because only the whole listing tells whether its key
-is unique there. Afterwards a new remote record is matched at once.
+During the first listing a remote record that could match is held back, because only the whole listing tells whether
+its key is unique there. Afterwards a new remote record is matched at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HELD_BATCH = 200
 
 @dataclass(slots=True)
 class Matches:
-    """What matching found in a batch: {remote id: our record id}, keys of those held, keys and records that are ambiguous."""
+    """What matching found in a batch: {remote id: our record id}, {remote id: key} held back, and what is ambiguous."""
 
     pairs: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ def _unlinked(store: Store, name: str, texts: set[str]) -> list[tuple[Any, str]]
         return cursor.fetchall()
 
 
-# --- records held back -------------------------------------------------------------------------------------------------
+# --- records held back ----------------------------------------------------------------------------------------------
 
 
 def hold(store: Store, records: dict[str, str], by_id: dict[str, Record]) -> None:

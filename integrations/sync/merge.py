@@ -36,7 +36,7 @@ class Pair:
     """One linked record, by local field name.
 
     local: canonical local values. remote: canonical remote values; a field that was not told is absent.
-    translated: what the remote values are in local form; an Unfit where they have none, Waiting where it is not known yet.
+    translated: the remote values in local form; Unfit where they have none, Waiting where it is not known yet.
     ghosts: {name: [(local value, value as it reads back), …]} of our writes that may still arrive.
     """
 

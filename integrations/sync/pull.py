@@ -1,7 +1,7 @@
 """Bring in what changed remotely. Safe to repeat, in whole or in part.
 
-Pages are fetched ahead in a thread while earlier ones are applied; several pages share a transaction, because 500 records
-at once cost little more than 100. Memory holds a few pages, however large the collection.
+Pages are fetched ahead in a thread while earlier ones are applied; several pages share a transaction, because 500
+records at once cost little more than 100. Memory holds a few pages, however large the collection.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _ahead(pages: Iterator[Page]) -> Iterator[Iterator[Page]]:
         thread.join(timeout=settings.PROVIDER_TIMEOUT_SECONDS)
 
 
-# --- matching when the first listing is whole ---------------------------------------------------------------------------
+# --- matching when the first listing is whole -----------------------------------------------------------------------
 
 
 def _match_held(store: Store) -> Iterator[int]:
@@ -143,7 +143,7 @@ def _retry_there(store: Store) -> Iterator[int]:
         RecordLink.objects.filter(stream=store.stream, record_id__in=ours).update(dirty=True)
 
 
-# --- deletions that increments cannot see -----------------------------------------------------------------------------------
+# --- deletions that increments cannot see ---------------------------------------------------------------------------
 
 
 def sweep_is_due(store: Store) -> bool:

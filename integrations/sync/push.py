@@ -1,7 +1,7 @@
 """Send out what changed here: intend, verify, send, settle.
 
-The change feed only says where to look; what to send is decided from the present state against the base. No transaction is
-open while the tool is asked anything. Every write can be found again if its answer is lost.
+The change feed only says where to look; what to send is decided from the present state against the base. No
+transaction is open while the tool is asked anything. Every write can be found again if its answer is lost.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def push(store: Store) -> Iterator[int]:
         yield len(intended)
 
 
-# --- intend ---------------------------------------------------------------------------------------------------------------
+# --- intend ---------------------------------------------------------------------------------------------------------
 
 
 def _intend(store: Store, after: int) -> tuple[list[int], list[Intended]]:
@@ -220,7 +220,7 @@ def _wake_set_aside(store: Store) -> None:
     RecordLink.objects.filter(stream=store.stream, record_id__in=due, dirty=False).update(dirty=True)
 
 
-# --- verify ---------------------------------------------------------------------------------------------------------------
+# --- verify ---------------------------------------------------------------------------------------------------------
 
 
 def _verify(store: Store, chunk: list[Intended]) -> list[Intended]:
@@ -292,7 +292,7 @@ def _refuse_missing(store: Store, missing: Sequence[Intended]) -> None:
         tables.save_links([link])
 
 
-# --- send and settle --------------------------------------------------------------------------------------------------------
+# --- send and settle ------------------------------------------------------------------------------------------------
 
 
 def _send(store: Store, chunk: list[Intended]) -> None:
@@ -410,7 +410,7 @@ def _withdraw(store: Store, unsent: Sequence[Intended]) -> None:
         store.commit(lambda: RecordLink.objects.filter(pk__in=ids).update(intent=None, dirty=True))
 
 
-# --- recovery -----------------------------------------------------------------------------------------------------------------
+# --- recovery -------------------------------------------------------------------------------------------------------
 
 
 def recover(store: Store) -> None:

@@ -71,7 +71,7 @@ class FreshLink:
 
 Link = RecordLink | FreshLink
 
-# --- links ------------------------------------------------------------------------------------------------------------
+# --- links ----------------------------------------------------------------------------------------------------------
 
 
 def links_by_remote(stream: Stream, ids: Sequence[str]) -> dict[str, RecordLink]:
@@ -170,7 +170,8 @@ def queue_all(stream: Stream, table: str) -> int:
             INSERT INTO integrations_recordlink
                 (stream_id, record_id, state, base_local, base_remote, ghosts, waiting, waits_out, dirty, unsure,
                  remote_url, linked_at)
-            SELECT %s::uuid, r.id, 'new', '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb, false, true, false, '', now()
+            SELECT %s::uuid, r.id, 'new', '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb,
+                   false, true, false, '', now()
             FROM "{table}" r ON CONFLICT (stream_id, record_id) DO NOTHING
             """,  # noqa: S608
             [stream.pk],
@@ -178,7 +179,7 @@ def queue_all(stream: Stream, table: str) -> int:
         return cursor.rowcount
 
 
-# --- lines, conflicts, set aside ------------------------------------------------------------------------------------------
+# --- lines, conflicts, set aside ------------------------------------------------------------------------------------
 
 
 def insert_lines(run: SyncLog, stream: Stream, lines: Sequence[Line]) -> None:
