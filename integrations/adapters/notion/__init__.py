@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from notion_client import Client
 
@@ -379,8 +379,7 @@ class NotionAdapter(Adapter):
             token = {"start_cursor": answer["next_cursor"]}
 
     def _page(self, ident: str | None) -> dict[str, Any]:
-        page: Any = self.notion.pages.retrieve(_path(ident))
-        return page
+        return cast(dict[str, Any], self.notion.pages.retrieve(_path(ident)))
 
     def _users(self) -> Iterator[Mapping[str, Any]]:
         return self._paged(lambda **more: self.notion.users.list(page_size=100, **more))

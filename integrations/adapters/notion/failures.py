@@ -51,8 +51,7 @@ def is_read(method: str, path: str) -> bool:
 
 def field_named(message: str, sent: Collection[str]) -> str | None:
     """The field that a refusal is about, where its JSON path says so plainly; or the only one that was sent."""
-    named = re.findall(r"body\.properties\.([^\s.\[]+)", message)
-    found = {name for name in named if name in sent}
+    found: set[str] = set(re.findall(r"body\.properties\.([^\s.\[]+)", message)) & set(sent)
     if len(found) == 1:
         return found.pop()
     return next(iter(sent)) if len(sent) == 1 else None

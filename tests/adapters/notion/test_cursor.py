@@ -1,6 +1,7 @@
 """Reading without skipping a row, against the worst Notion we can think of: `start_cursor` counts positions in a list
 that is made anew for each page, and edits may become visible late."""
 
+# ruff: noqa: B007, B020 - a reading is resumed from the loop variable that its last page left
 from __future__ import annotations
 
 import datetime as dt
@@ -247,7 +248,7 @@ def test_rows_that_move_while_we_page_are_not_skipped(notion: OffsetNotion, crow
 
     notion.between = somebody_works
     seen: set[str] = set()
-    for rows, cursor in reading.changes(notion.query, cursor):  # noqa: B020 - the last one is kept
+    for rows, cursor in reading.changes(notion.query, cursor):
         seen |= {row["id"] for row in rows}
     notion.between = None
     found, _, _ = read_changes(notion, cursor)
@@ -284,7 +285,7 @@ def test_over_a_long_life_every_edit_is_read_after_it_was_made(seed: int) -> Non
         cursor = Cursor.load(last.dump())
     for _ in range(3):
         notion.now += 10 * MINUTE
-        for rows, cursor in reading.changes(notion.query, cursor):  # noqa: B020
+        for rows, cursor in reading.changes(notion.query, cursor):
             take(rows)
     missed = {row for row, moment in edited.items() if read_at[row] != cut(moment)}
     assert missed == set()
