@@ -47,7 +47,7 @@ SHARED_APPS = [
     "django_celery_beat",
     "django_htmx",
 ]
-TENANT_APPS = ["crm", "integrations"]
+TENANT_APPS = ["crm", "integrations", "integrations.api"]
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
 
 MIDDLEWARE = [

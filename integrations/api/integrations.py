@@ -1,0 +1,159 @@
+"""Endpoints: integrations, from the first draft to the running sync."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Status
+
+from integrations.adapters.base import Account
+from integrations.api.callers import ADMIN, MEMBER, VIEWER
+from integrations.api.paging import Paging, page, page_of
+from integrations.api.schemas import integrations as schemas
+from integrations.api.schemas.runs import Run
+from integrations.api.schemas.streams import Collection
+from integrations.models import IntegrationInstance, SyncLog
+from integrations.services import connect, discovery, lifecycle
+
+router = Router(tags=["Integrations"], auth=VIEWER)
+
+IntegrationPage = page_of(schemas.Integration)
+CollectionPage = page_of(Collection)
+
+
+def found(integration_id: UUID) -> IntegrationInstance:
+    return IntegrationInstance.objects.get(pk=integration_id)
+
+
+@router.get("", response=IntegrationPage)
+def list_integrations(request: HttpRequest, paging: Query[Paging], provider: str = "", status: str = "") -> Any:
+    """The tenant's integrations, by name."""
+    wanted = {name: value for name, value in (("provider", provider), ("status", status)) if value}
+    rows, following = page(IntegrationInstance.objects.filter(**wanted), ("name", "id"), paging)
+    return IntegrationPage(items=schemas.Integration.many(rows), next=following)
+
+
+@router.post("", auth=ADMIN, response={201: schemas.Integration})
+def create_integration(request: HttpRequest, body: schemas.IntegrationCreate, response: HttpResponse) -> Any:
+    """Begin an integration: a draft that waits for credentials."""
+    integration = connect.start(body.provider, body.name.strip(), by=request.auth.label)
+    response["Location"] = f"/api/v1/integrations/{integration.pk}"
+    return schemas.Integration.of(integration)
+
+
+@router.get("/{uuid:integration_id}", response=schemas.Integration)
+def get_integration(request: HttpRequest, integration_id: UUID) -> Any:
+    """One integration."""
+    return schemas.Integration.of(found(integration_id))
+
+
+@router.patch("/{uuid:integration_id}", auth=ADMIN, response=schemas.Integration)
+def change_integration(request: HttpRequest, integration_id: UUID, body: schemas.IntegrationChange) -> Any:
+    """Rename it, or sync at another frequency."""
+    integration = found(integration_id)
+    if body.name is not None:
+        connect.rename(integration, body.name)
+    if body.frequency is not None:
+        lifecycle.set_frequency(integration, body.frequency)
+    return schemas.Integration.of(integration)
+
+
+@router.delete("/{uuid:integration_id}", auth=ADMIN, response={204: None})
+def delete_integration(request: HttpRequest, integration_id: UUID) -> Any:
+    """Forget the integration, its links and its runs. Records stay as they are, on both sides."""
+    lifecycle.delete(found(integration_id))
+    return Status(204, None)
+
+
+@router.post("/{uuid:integration_id}/credentials", auth=ADMIN, response=schemas.Integration)
+def set_credentials(request: HttpRequest, integration_id: UUID, body: schemas.Credentials) -> Any:
+    """Check credentials with the provider, then keep them. Wrong ones are refused, and the old ones stay."""
+    integration = found(integration_id)
+    connect.connect(integration, body.given, body.another_account)
+    return schemas.Integration.of(integration)
+
+
+@router.post("/{uuid:integration_id}/test", auth=ADMIN, response=schemas.Checked)
+def test_credentials(request: HttpRequest, integration_id: UUID) -> Any:
+    """Ask the provider whether the credentials that are kept still work."""
+    return schemas.Checked(account=_account(discovery.recheck(found(integration_id))))
+
+
+@router.post("/{uuid:integration_id}/discover", auth=ADMIN, response=CollectionPage)
+def discover_collections(request: HttpRequest, integration_id: UUID) -> Any:
+    """Look at the provider anew: the collections that it shows, and the fields of those that are paired already."""
+    return CollectionPage(items=[Collection.of(one) for one in discovery.discover(found(integration_id))])
+
+
+@router.post("/{uuid:integration_id}/plan", response=schemas.Plan)
+def plan_integration(request: HttpRequest, integration_id: UUID) -> Any:
+    """What a run would do now, without doing it."""
+    from integrations.sync import plan
+
+    return schemas.Plan(streams=[_stream_plan(one) for one in plan.make(found(integration_id)).streams])
+
+
+@router.post("/{uuid:integration_id}/activate", auth=ADMIN, response=schemas.Integration)
+def activate_integration(request: HttpRequest, integration_id: UUID) -> Any:
+    """Start syncing. The first run goes at once."""
+    integration = found(integration_id)
+    lifecycle.activate(integration, by=request.auth.trigger)
+    return schemas.Integration.of(integration)
+
+
+@router.post("/{uuid:integration_id}/pause", auth=ADMIN, response=schemas.Integration)
+def pause_integration(request: HttpRequest, integration_id: UUID) -> Any:
+    """No more runs until it is resumed. Changes wait on both sides."""
+    integration = found(integration_id)
+    lifecycle.pause(integration)
+    return schemas.Integration.of(integration)
+
+
+@router.post("/{uuid:integration_id}/resume", auth=ADMIN, response=schemas.Integration)
+def resume_integration(request: HttpRequest, integration_id: UUID) -> Any:
+    """Go on after a pause, or after what needed a person was put right."""
+    integration = found(integration_id)
+    lifecycle.resume(integration)
+    return schemas.Integration.of(integration)
+
+
+@router.post("/{uuid:integration_id}/sync", auth=MEMBER, response={202: schemas.SyncAnswer})
+def sync_integration(request: HttpRequest, integration_id: UUID, body: schemas.SyncAsk | None = None) -> Any:
+    """Ask for a run now."""
+    integration = found(integration_id)
+    lifecycle.sync_now(integration, by=request.auth.trigger, whole=bool(body and body.whole))
+    return _asked(integration)
+
+
+@router.post("/{uuid:integration_id}/cancel", auth=MEMBER, response={202: schemas.SyncAnswer})
+def cancel_run(request: HttpRequest, integration_id: UUID) -> Any:
+    """Stop the present run at its next page. What it has done stays; the next run goes on from there."""
+    integration = found(integration_id)
+    lifecycle.cancel(integration)
+    return _asked(integration)
+
+
+def _asked(integration: IntegrationInstance) -> schemas.SyncAnswer:
+    due = lifecycle.next_run(integration)
+    run = integration.runs.filter(state=SyncLog.State.RUNNING).first()
+    return schemas.SyncAnswer(
+        state="running" if run else "waiting", due_at=due.due_at if due else None, run=Run.of(run) if run else None
+    )
+
+
+def _account(account: Account) -> schemas.Account:
+    return schemas.Account(id=account.id, name=account.name, may=list(account.may))
+
+
+def _stream_plan(plan: Any) -> schemas.StreamPlan:
+    return schemas.StreamPlan(
+        stream=plan.stream.pk,
+        collection_name=plan.stream.collection_name,
+        entity=plan.stream.entity,
+        counts=plan.counts,
+        samples=[schemas.PlanLine.model_validate(line, from_attributes=True) for line in plan.samples],
+        problems=[str(problem) for problem in plan.problems],
+        truncated=plan.truncated,
+    )

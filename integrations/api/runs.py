@@ -1,0 +1,46 @@
+"""Endpoints: what ran, and which records it touched."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from integrations.api.callers import VIEWER
+from integrations.api.paging import Paging, page, page_of
+from integrations.api.schemas.runs import STATE, Run, RunDetail, RunLine
+from integrations.models import SyncLog
+from tenants.models import Role
+
+router = Router(tags=["Runs"], auth=VIEWER)
+
+RunPage = page_of(Run)
+RunLinePage = page_of(RunLine)
+
+
+@router.get("", response=RunPage)
+def list_runs(
+    request: HttpRequest, paging: Query[Paging], integration: UUID | None = None, state: STATE | None = None
+) -> Any:
+    """Runs, newest first."""
+    wanted = {name: value for name, value in (("integration", integration), ("state", state)) if value}
+    rows, following = page(SyncLog.objects.filter(**wanted), ("-started_at", "-id"), paging)
+    return RunPage(items=[Run.of(row) for row in rows], next=following)
+
+
+@router.get("/{uuid:run_id}", response=RunDetail)
+def get_run(request: HttpRequest, run_id: UUID) -> Any:
+    """One run; poll it until `state` is not `running`."""
+    return RunDetail.detailed(SyncLog.objects.get(pk=run_id), request.auth.may(Role.ADMIN))
+
+
+@router.get("/{uuid:run_id}/records", response=RunLinePage)
+def list_run_records(
+    request: HttpRequest, run_id: UUID, paging: Query[Paging], action: str = "", stream: UUID | None = None
+) -> Any:
+    """The records that the run touched, in order."""
+    wanted = {name: value for name, value in (("action", action), ("stream", stream)) if value}
+    rows, following = page(SyncLog.objects.get(pk=run_id).lines.filter(**wanted), ("id",), paging)
+    return RunLinePage(items=[RunLine.of(row) for row in rows], next=following)

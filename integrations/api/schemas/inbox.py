@@ -1,0 +1,117 @@
+"""What waits for a person, as the API shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import ConfigDict
+
+from integrations.models import Conflict as ConflictRow
+from integrations.models import SetAside as SetAsideRow
+
+CONFLICT = {
+    "id": "01993f0a-5f91-7253-b6a5-1eaf9a8b7c14",
+    "stream": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
+    "run": "01993f0a-4e80-7142-a5f4-0d9e8f7a6b13",
+    "record_id": "01993f0a-71b2-7c44-8a90-5d3e8b6f1c02",
+    "remote_id": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
+    "title": "Ada Rossi",
+    "field": "phone",
+    "base": "+33 1 23 45 67 89",
+    "local": "+33 6 11 22 33 44",
+    "remote": "+33 6 55 66 77 88",
+    "local_at": "2026-09-15T09:20:00.000000Z",
+    "remote_at": "2026-09-15T09:21:00.000000Z",
+    "local_actor": "grace@acme.example",
+    "policy": "ask",
+    "winner": "",
+    "critical": True,
+    "state": "open",
+    "settled_by": "",
+    "at": "2026-09-15T09:30:01.000000Z",
+}
+
+
+class Conflict(Schema):
+    """A field, or with `field` empty the record itself, that both sides changed since they last agreed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [CONFLICT]})
+
+    id: UUID
+    stream: UUID
+    run: UUID | None
+    record_id: UUID
+    remote_id: str
+    title: str
+    field: str
+    base: Any = Field(description="What both sides last agreed on.")
+    local: Any
+    remote: Any
+    local_at: dt.datetime | None
+    remote_at: dt.datetime | None
+    local_actor: str
+    policy: str
+    winner: str = Field(description="local, remote, or empty while it waits.")
+    critical: bool
+    state: Literal["open", "settled"]
+    settled_by: str
+    at: dt.datetime
+
+    @classmethod
+    def of(cls, row: ConflictRow) -> Conflict:
+        plain = set(cls.model_fields) - {"stream", "run"}
+        return cls(**{name: getattr(row, name) for name in plain}, stream=row.stream_id, run=row.run_id)
+
+
+class Resolve(Schema):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"winner": "local"}]})
+
+    winner: Literal["local", "remote"]
+
+
+class SetAside(Schema):
+    """A record, or one field of it, that waits with its reason while the rest goes on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 12,
+                    "stream": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
+                    "side": "there",
+                    "record_id": "01993f0a-71b2-7c44-8a90-5d3e8b6f1c02",
+                    "remote_id": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
+                    "title": "Ada Rossi",
+                    "field": "email",
+                    "code": "unfit",
+                    "reason": "“ada at rossi” is not an e-mail address",
+                    "attempts": 1,
+                    "first_at": "2026-09-15T09:30:01.000000Z",
+                    "retry_at": None,
+                }
+            ]
+        }
+    )
+
+    id: int
+    stream: UUID
+    side: Literal["here", "there"] = Field(
+        description="`here`: our value could not go out; `there`: theirs could not come in."
+    )
+    record_id: UUID | None
+    remote_id: str
+    title: str
+    field: str
+    code: str
+    reason: str
+    attempts: int
+    first_at: dt.datetime
+    retry_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, row: SetAsideRow) -> SetAside:
+        plain = set(cls.model_fields) - {"stream"}
+        return cls(**{name: getattr(row, name) for name in plain}, stream=row.stream_id)

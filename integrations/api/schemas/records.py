@@ -1,0 +1,255 @@
+"""Entities and records as the API shows and takes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import ConfigDict
+
+from crm import registry
+from crm.records import Item
+
+VERSION = "2026-09-15T09:30:12.480133+00:00"
+VALUES = {
+    "name": "Ada Rossi",
+    "email": "ada@rossi.example",
+    "phone": None,
+    "status": "Lead",
+    "company": ["01993f0a-6a3c-7d10-9f5e-2b1c9a7d4e01"],
+    "owner": "grace@acme.example",
+    "tags": ["Trade fair", "VIP"],
+    "newsletter": False,
+    "birthday": "1990-12-10",
+    "score": "12.5",
+}
+RECORD = {
+    "id": "01993f0a-71b2-7c44-8a90-5d3e8b6f1c02",
+    "entity": "contact",
+    "title": "Ada Rossi",
+    "values": VALUES,
+    "version": VERSION,
+}
+
+
+class EntityField(Schema):
+    name: str = Field(description="How `values` and mappings name the field. The tenant's own begin with `custom.`.")
+    label: str
+    type: str = Field(description="The form of its values; see “Values” in the guide.")
+    many: bool = Field(description="Relations: holds several records.")
+    read_only: bool = Field(description="Kept by Raccord: cannot be set.")
+    required: bool
+    options: list[str] = Field(description="What a choice may be, as far as it is limited.")
+    target: str = Field(description="Relations: the other entity.")
+    max_length: int | None
+    critical: bool = Field(description="A conflict in this field is told to people even when it is settled by rule.")
+
+
+class Entity(Schema):
+    """A kind of record, with the fields that this tenant has."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "contact",
+                    "label": "Contact",
+                    "plural": "Contacts",
+                    "title": "name",
+                    "keys": ["email", "name", "phone"],
+                    "fields": [
+                        {
+                            "name": "email",
+                            "label": "E-mail",
+                            "type": "email",
+                            "many": False,
+                            "read_only": False,
+                            "required": False,
+                            "options": [],
+                            "target": "",
+                            "max_length": 254,
+                            "critical": True,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    name: str
+    label: str
+    plural: str
+    title: str = Field(description="The field that names a record.")
+    keys: list[str] = Field(description="Fields that may pair records at a first meeting, best first.")
+    fields: list[EntityField]
+
+    @classmethod
+    def of(cls, entity: registry.Entity) -> Entity:
+        fields = [
+            EntityField(
+                name=f.name,
+                label=f.label,
+                type=f.type.value,
+                many=f.many,
+                read_only=f.read_only,
+                required=f.required,
+                options=list(f.options),
+                target=f.target,
+                max_length=f.max_length,
+                critical=f.critical,
+            )
+            for f in entity.fields.values()
+        ]
+        return cls(
+            name=entity.name,
+            label=entity.label,
+            plural=entity.plural,
+            title=entity.title,
+            keys=list(entity.keys),
+            fields=fields,
+        )
+
+
+class Record(Schema):
+    model_config = ConfigDict(json_schema_extra={"examples": [RECORD]})
+
+    id: UUID
+    entity: str
+    title: str
+    values: dict[str, Any] = Field(description="Every field of the entity by name; null where it is empty.")
+    version: str = Field(description="Changes with every change. Send it back to change only what you have seen.")
+
+    @classmethod
+    def of(cls, item: Item) -> Record:
+        return cls(id=item.id, entity=item.entity, title=item.title, values=item.values, version=item.version)  # type: ignore[arg-type]
+
+
+class RecordCreate(Schema):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"values": {"name": "Ada Rossi", "email": "ada@rossi.example", "tags": ["VIP"]}}]
+        },
+    )
+
+    values: dict[str, Any] = Field(description="Fields by name; those left out stay empty.")
+
+
+class RecordChange(Schema):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"values": {"status": "Customer"}, "version": VERSION}]}
+    )
+
+    values: dict[str, Any] = Field(description="The fields to set; the others stay as they are. null empties a field.")
+    version: str = Field(
+        "", description="Refuse with `moved` when the record is not at this version. `If-Match` does the same."
+    )
+
+
+class BulkItem(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["create", "update", "delete"]
+    id: UUID | None = Field(None, description="Which record; not for `create`.")
+    values: dict[str, Any] = Field(default_factory=dict)
+    version: str = ""
+
+
+class Bulk(Schema):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {"action": "create", "values": {"name": "Ada Rossi", "email": "ada@rossi.example"}},
+                        {"action": "update", "id": RECORD["id"], "values": {"status": "Customer"}},
+                        {"action": "delete", "id": "01993f0a-9c3e-7b21-b7a4-0e6f5a4d3c03"},
+                    ]
+                }
+            ]
+        },
+    )
+
+    items: list[BulkItem] = Field(min_length=1, max_length=500)
+
+
+class FieldError(Schema):
+    field: str
+    detail: str
+
+
+class BulkProblem(Schema):
+    code: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+class BulkOutcome(Schema):
+    status: int = Field(description="What the same call alone would have answered: 201, 200, 204, 404, 409 or 422.")
+    record: Record | None = None
+    problem: BulkProblem | None = None
+
+
+class BulkAnswer(Schema):
+    """One outcome for each item, in the order of the request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {"status": 201, "record": RECORD, "problem": None},
+                        {
+                            "status": 409,
+                            "record": None,
+                            "problem": {
+                                "code": "read_only",
+                                "status": 409,
+                                "detail": "Kept by Notion · Contacts. Change it there.",
+                                "errors": [],
+                            },
+                        },
+                        {"status": 204, "record": None, "problem": None},
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[BulkOutcome]
+
+
+class Actor(Schema):
+    kind: str = Field("", description="`user`, `api`, `run` or `system`; empty for who wrote past the application.")
+    id: str = ""
+    label: str = ""
+
+
+class Change(Schema):
+    """One change of a record, from the change feed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 4711,
+                    "at": "2026-09-15T09:30:12.480133Z",
+                    "operation": "update",
+                    "actor": {"kind": "api", "id": "3", "label": "Import script"},
+                    "origin": "",
+                    "changes": {"status": ["Lead", "Customer"]},
+                }
+            ]
+        }
+    )
+
+    id: int
+    at: dt.datetime
+    operation: Literal["insert", "update", "delete"]
+    actor: Actor
+    origin: str = Field(description="`stream:ID` for what a sync brought in, otherwise empty.")
+    changes: dict[str, list[Any]] = Field(description="{field: [before, after]}")

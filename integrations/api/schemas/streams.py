@@ -1,0 +1,389 @@
+"""Collections, streams and field mappings as the API shows and takes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import ConfigDict
+
+from integrations.adapters import base
+from integrations.models import FieldMapping
+from integrations.models import Stream as Row
+from integrations.services import standing
+from values import Type
+
+DIRECTION = Literal["both", "import", "export"]
+POLICY = Literal["newest", "local", "remote", "ask"]
+MATCHING = Literal["match_or_create", "create_only", "match_only"]
+DELETIONS = Literal["ignore", "archive"]
+KIND = Literal[tuple(kind.value for kind in Type)]  # type: ignore[valid-type]
+
+COLLECTION = {
+    "id": "0f6b8c1d-2e3f-4a5b-8c7d-9e0f1a2b3c4d",
+    "name": "Contacts",
+    "path": ["Acme CRM"],
+    "url": "https://www.notion.so/0f6b8c1d2e3f4a5b8c7d9e0f1a2b3c4d",
+}
+STREAM = {
+    "id": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
+    "integration": "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10",
+    "collection": COLLECTION["id"],
+    "collection_name": "Contacts",
+    "collection_url": COLLECTION["url"],
+    "entity": "contact",
+    "direction": "both",
+    "policy": "newest",
+    "matching": "match_or_create",
+    "match_fields": ["email"],
+    "deletions": "archive",
+    "is_active": True,
+    "problem_code": "",
+    "problem_detail": "",
+    "listed_at": "2026-09-15T09:30:02.900000Z",
+    "swept_at": "2026-09-15T09:30:02.900000Z",
+    "standing": {"in_step": 120, "waiting": 0, "left_out": 0, "set_aside": 1},
+}
+MAPPING = {
+    "remote": "iK%7B%3F",
+    "remote_name": "Email",
+    "local": "email",
+    "direction": "both",
+    "policy": "",
+    "options": {},
+}
+
+
+class Collection(Schema):
+    """A remote table."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [COLLECTION]})
+
+    id: str = Field(description="May hold any characters: encode it in an address.")
+    name: str
+    path: list[str] = Field(description="Where it lives there, outermost first.")
+    url: str
+
+    @classmethod
+    def of(cls, found: base.Collection) -> Collection:
+        return cls(id=found.id, name=found.name, path=list(found.path), url=found.url)
+
+
+class RemoteField(Schema):
+    id: str = Field(description="How mappings name the field.")
+    name: str
+    type: str
+    many: bool
+    read_only: bool
+    required: bool
+    options: list[str]
+    creates_options: bool = Field(description="An unknown option is made by writing it.")
+    target: str = Field(description="Relations: the other collection's id.")
+    max_length: int | None
+    note: str = Field(description="Why it is read-only, or what is lost.")
+
+
+class CollectionSchema(Schema):
+    """A collection with its fields."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "collection": COLLECTION,
+                    "title": "title",
+                    "fields": [
+                        {
+                            "id": "iK%7B%3F",
+                            "name": "Email",
+                            "type": "email",
+                            "many": False,
+                            "read_only": False,
+                            "required": False,
+                            "options": [],
+                            "creates_options": False,
+                            "target": "",
+                            "max_length": 200,
+                            "note": "",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    collection: Collection
+    title: str = Field(description="The id of the field that names a record.")
+    fields: list[RemoteField]
+
+    @classmethod
+    def of(cls, found: base.Schema) -> CollectionSchema:
+        fields = [
+            RemoteField(
+                id=f.id,
+                name=f.name,
+                type=f.type.value,
+                many=f.many,
+                read_only=f.read_only,
+                required=f.required,
+                options=list(f.options),
+                creates_options=f.creates_options,
+                target=f.target,
+                max_length=f.max_length,
+                note=f.note,
+            )
+            for f in found.fields
+        ]
+        return cls(collection=Collection.of(found.collection), title=found.title, fields=fields)
+
+
+class Standing(Schema):
+    """How many records are in step, wait for the next run, are left out, are set aside."""
+
+    in_step: int
+    waiting: int
+    left_out: int
+    set_aside: int
+
+
+class Stream(Schema):
+    """One collection paired with one entity."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [STREAM]})
+
+    id: UUID
+    integration: UUID
+    collection: str
+    collection_name: str
+    collection_url: str
+    entity: str
+    direction: DIRECTION
+    policy: POLICY = Field(description="Who wins a field that both sides changed.")
+    matching: MATCHING = Field(description="What becomes of records that are not linked yet.")
+    match_fields: list[str] = Field(description="Fields that pair records; the first that has a value decides.")
+    deletions: DELETIONS = Field(description="`archive`: what is deleted on one side is deleted on the other.")
+    is_active: bool
+    problem_code: str = Field(description="Why the stream stopped, as a code; empty while it runs.")
+    problem_detail: str
+    listed_at: dt.datetime | None = Field(description="When the collection was read whole for the first time.")
+    swept_at: dt.datetime | None = Field(description="When it was last looked through for deletions.")
+    standing: Standing
+
+    @classmethod
+    def of(cls, row: Row) -> Stream:
+        return cls.many([row])[0]
+
+    @classmethod
+    def many(cls, rows: Iterable[Row]) -> list[Stream]:
+        rows = list(rows)
+        counted = standing.counts([row.pk for row in rows])
+        plain = set(cls.model_fields) - {"integration", "standing"}
+        return [
+            cls(
+                **{name: getattr(row, name) for name in plain},
+                integration=row.integration_id,
+                standing=Standing.model_validate(counted[row.pk], from_attributes=True),
+            )
+            for row in rows
+        ]
+
+
+class StreamCreate(Schema):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"collection": COLLECTION["id"], "entity": "contact", "direction": "both"}],
+        },
+    )
+
+    collection: str
+    entity: str
+    direction: DIRECTION | None = None
+    policy: POLICY | None = None
+    matching: MATCHING | None = None
+    match_fields: list[str] | None = None
+    deletions: DELETIONS | None = None
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"collection", "entity"}, exclude_none=True)
+
+
+class StreamChange(Schema):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"policy": "remote", "match_fields": ["email", "name"]}]}
+    )
+
+    direction: DIRECTION | None = None
+    policy: POLICY | None = None
+    matching: MATCHING | None = None
+    match_fields: list[str] | None = None
+    deletions: DELETIONS | None = None
+    is_active: bool | None = None
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True)
+
+
+class Mapping(Schema):
+    """One remote field with one local field."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [MAPPING]})
+
+    remote: str
+    remote_name: str
+    local: str
+    direction: DIRECTION
+    policy: Literal["", "newest", "local", "remote", "ask"] = Field(description="Empty: the stream's.")
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: FieldMapping) -> Mapping:
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+
+
+class MappingWanted(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    remote: str = Field(description="The remote field's id.")
+    local: str = Field(description="The local field's name.")
+    direction: DIRECTION | None = Field(None, description="Left out: as far as the two fields allow.")
+    policy: Literal["", "newest", "local", "remote", "ask"] = ""
+    options: dict[str, Any] = Field(
+        default_factory=dict, description='`{"values": {remote option: local option}, "currency": "EUR"}`.'
+    )
+
+
+class Mappings(Schema):
+    """All mappings of the stream: what is left out is mapped no more."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "mappings": [
+                        {"remote": "title", "local": "name"},
+                        {"remote": "iK%7B%3F", "local": "email", "direction": "both"},
+                        {"remote": "z%5DaF", "local": "status", "options": {"values": {"Prospect": "Lead"}}},
+                    ]
+                }
+            ]
+        },
+    )
+
+    mappings: list[MappingWanted] = Field(max_length=500)
+
+    @property
+    def wanted(self) -> list[dict[str, Any]]:
+        return [one.model_dump(exclude_none=True) for one in self.mappings]
+
+
+class Suggestion(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "remote": "iK%7B%3F",
+                    "remote_name": "Email",
+                    "local": "email",
+                    "direction": "both",
+                    "score": 2.3,
+                    "reason": "same name",
+                }
+            ]
+        }
+    )
+
+    remote: str
+    remote_name: str
+    local: str
+    direction: DIRECTION
+    score: float
+    reason: str
+
+
+class Pair(Schema):
+    """A remote field with one local field: which directions are possible, and why not others."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "remote": "fX%40y",
+                    "local": "name",
+                    "directions": ["import"],
+                    "reason": "“Full label” is computed by the tool and only flows in.",
+                }
+            ]
+        }
+    )
+
+    remote: str
+    local: str
+    directions: list[DIRECTION]
+    reason: str
+
+
+class PreviewCell(Schema):
+    local: str
+    there: Any = Field(description="The value there.")
+    here: Any = Field(description="How it will look here.")
+    back: Any = Field(description="How that would read there after the way back.")
+    survives: bool = Field(description="The way there and back changes nothing.")
+    waits: bool = Field(description="A relation whose other end is not here yet.")
+    problem: str = Field(description="Why the value does not fit; empty when it does.")
+
+
+class PreviewRow(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "remote_id": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
+                    "url": "https://www.notion.so/5d6c1f0e2b3a4c5d8e9f0a1b2c3d4e5f",
+                    "cells": [
+                        {
+                            "local": "name",
+                            "there": "Ada Rossi",
+                            "here": "Ada Rossi",
+                            "back": "Ada Rossi",
+                            "survives": True,
+                            "waits": False,
+                            "problem": "",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    remote_id: str
+    url: str
+    cells: list[PreviewCell]
+
+
+class NewField(Schema):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "Priority", "type": "select", "options": ["Low", "Normal", "High"]}],
+        },
+    )
+
+    name: str = Field(min_length=1, max_length=200)
+    type: KIND  # type: ignore[valid-type]
+    options: list[str] = Field(default_factory=list, max_length=100)
+
+
+class Link(Schema):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"link": "https://www.notion.so/0f6b8c1d2e3f4a5b8c7d9e0f1a2b3c4d"}]},
+    )
+
+    link: str = Field(min_length=1, max_length=2000, description="The address of a table there, or its id.")
