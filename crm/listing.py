@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Lower, NullIf
@@ -177,7 +177,12 @@ def _beyond(key: Any, pk: str, descending: bool, back: bool) -> Q:
 
 
 def _cursor(pair: tuple[Any, UUID]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(pair, cls=DjangoJSONEncoder).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(pair, default=_exactly).encode()).decode().rstrip("=")
+
+
+def _exactly(key: Any) -> str:
+    """Times with their microseconds, amounts with all digits: a cursor that rounds would skip records."""
+    return key.isoformat() if isinstance(key, dt.date) else str(key)
 
 
 def _place(cursor: str) -> tuple[Any, str] | None:

@@ -92,10 +92,19 @@ def remove(by: Membership, membership_id: int) -> Membership:
             _may_grant(by, member.role)
         if member.role == Role.OWNER:
             _keep_an_owner(by.tenant)
-        with tenant_context(by.tenant):
-            people.release(member.user_id)
+        left(member)
         Membership.objects.filter(pk=member.pk).delete()
     return member
+
+
+def came(membership: Membership) -> None:
+    """Somebody became a member by another way than an invitation."""
+    _keep(membership.tenant, membership.user)
+
+
+def left(membership: Membership) -> None:
+    with tenant_context(membership.tenant):
+        people.release(membership.user_id)
 
 
 def rename(user: User) -> None:
