@@ -31,9 +31,9 @@ def counts(streams: Iterable[UUID]) -> dict[UUID, Counts]:
         RecordLink.objects.filter(stream__in=wanted)
         .values_list("stream")
         .annotate(
-            Count("id", filter=settled),
-            Count("id", filter=Q(state__in=[LinkState.NEW, LinkState.LINKED]) & ~settled),
-            Count("id", filter=Q(state__in=LEFT_OUT)),
+            in_step=Count("id", filter=settled),
+            waiting=Count("id", filter=Q(state__in=[LinkState.NEW, LinkState.LINKED]) & ~settled),
+            left_out=Count("id", filter=Q(state__in=LEFT_OUT)),
         )
         .order_by()
     )
