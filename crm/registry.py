@@ -378,7 +378,7 @@ def blank_row(described: Entity, record_id: Any, now: dt.datetime) -> Row:
     """A new row with every column at its default, in the form that the database takes."""
     row: Row = {}
     for column in described.model._meta.concrete_fields:
-        default = column.get_default() if column.has_default() else None
+        default = column.get_default() if column.has_default() else (None if column.null else "")
         row[column.column] = default
     stamp = now.isoformat()
     return row | {"id": str(record_id), "created_at": stamp, "updated_at": stamp}

@@ -16,6 +16,7 @@ from integrations.api.schemas.runs import Run
 from integrations.api.schemas.streams import Collection
 from integrations.models import IntegrationInstance, SyncLog
 from integrations.services import connect, discovery, lifecycle
+from integrations.sync import plan
 
 router = Router(tags=["Integrations"], auth=VIEWER)
 
@@ -90,9 +91,9 @@ def discover_collections(request: HttpRequest, integration_id: UUID) -> Any:
 @router.post("/{uuid:integration_id}/plan", response=schemas.Plan)
 def plan_integration(request: HttpRequest, integration_id: UUID) -> Any:
     """What a run would do now, without doing it."""
-    from integrations.sync import plan
+    from integrations.services import planning
 
-    return schemas.Plan(streams=[_stream_plan(one) for one in plan.make(found(integration_id)).streams])
+    return schemas.Plan(streams=[_stream_plan(one) for one in planning.make(found(integration_id)).streams])
 
 
 @router.post("/{uuid:integration_id}/activate", auth=ADMIN, response=schemas.Integration)
@@ -147,13 +148,26 @@ def _account(account: Account) -> schemas.Account:
     return schemas.Account(id=account.id, name=account.name, may=list(account.may))
 
 
-def _stream_plan(plan: Any) -> schemas.StreamPlan:
+def _stream_plan(planned: plan.StreamPlan) -> schemas.StreamPlan:
     return schemas.StreamPlan(
-        stream=plan.stream.pk,
-        collection_name=plan.stream.collection_name,
-        entity=plan.stream.entity,
-        counts=plan.counts,
-        samples=[schemas.PlanLine.model_validate(line, from_attributes=True) for line in plan.samples],
-        problems=[str(problem) for problem in plan.problems],
-        truncated=plan.truncated,
+        stream=planned.stream.pk,
+        collection_name=planned.stream.collection_name,
+        entity=planned.stream.entity,
+        counts=planned.counts,
+        samples=[_plan_line(line) for line in planned.samples],
+        problems=planned.problems,
+        truncated=planned.truncated,
+    )
+
+
+def _plan_line(line: plan.PlanLine) -> schemas.PlanLine:
+    is_new_here = (line.side, line.action) == ("here", "created")  # its id was given back with the plan
+    return schemas.PlanLine(
+        side=line.side,  # type: ignore[arg-type]
+        action=line.action,
+        title=line.title,
+        remote_id=line.remote_id,
+        record_id=None if is_new_here else line.record_id or None,  # type: ignore[arg-type]
+        changes=line.changes,
+        reason=line.reason,
     )

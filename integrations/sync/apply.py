@@ -376,8 +376,8 @@ class Batch:
         store = self.store
         edited = any(
             m.rule.inbound
-            and m.remote.id in record.values
-            and record.values[m.remote.id] != link.base_remote.get(m.name, UNSEEN)
+            and m.name in link.base_remote  # a field never agreed on was not edited
+            and record.values.get(m.remote.id, link.base_remote[m.name]) != link.base_remote[m.name]
             for m in store.mapped
         )
         if link.state == LinkState.LINKED and not edited:
@@ -406,7 +406,7 @@ class Batch:
                 local_at=None,
                 remote_at=record.edited_at,
                 local_actor="",
-                policy="edit beats delete",
+                policy="existence",
                 winner=winner,
                 critical=False,
             )  # fmt: skip

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.adapters.base import Adapter, Record
-from integrations.models import RecordLink, Stream, SyncLog
+from integrations.models import LinkState, RecordLink, Stream, SyncLog
 from integrations.scheduling.leases import Lease
 from integrations.sync import pull as pulling
 from integrations.sync import push as pushing
@@ -64,7 +64,7 @@ class Slice:
 
 def work(turn: Slice, streams: Sequence[Stream]) -> None:
     """Bring the streams into step. Raises SliceOver, Cancelled, LeaseLost, BrakeApplied and the adapter's errors."""
-    stores = [Store(turn.run, stream, turn.lease, turn.adapter) for stream in _targets_first(streams)]
+    stores = [Store(turn.run, stream, turn.lease, turn.adapter) for stream in targets_first(streams)]
     for store in stores:
         turn.report(store, "reading")
         if store.outbound:
@@ -74,7 +74,7 @@ def work(turn: Slice, streams: Sequence[Stream]) -> None:
             turn.report(store, "listing")
             _each(turn, pulling.sweep(store), may_yield=False)
     for _round in range(ROUNDS):
-        _end_waiting(stores)
+        end_waiting(stores)
         sent = 0
         for store in stores:
             if store.outbound and store.stream.listed_at:
@@ -118,10 +118,11 @@ def _each(turn: Slice, steps: Iterator[int], may_yield: bool = True) -> None:
         steps.close()  # type: ignore[attr-defined]  # ends the fetching thread at once
 
 
-def _end_waiting(stores: Iterable[Store]) -> None:
+def end_waiting(stores: Iterable[Store]) -> None:
     """Relations that waited for their other end: merge what was read then, send what could not go out."""
     for store in stores:
-        waiting = RecordLink.objects.filter(stream=store.stream).filter(Q(waits_out=True) | ~Q(waiting={}))
+        linked = RecordLink.objects.filter(stream=store.stream, state__in=(LinkState.NEW, LinkState.LINKED))
+        waiting = linked.filter(Q(waits_out=True) | ~Q(waiting={}))
         last = 0
         while links := list(waiting.filter(pk__gt=last).order_by("pk")[: pulling.GATHER]):
             last = links[-1].pk
@@ -141,7 +142,7 @@ def _as_read(store: Store, link: RecordLink) -> Record:
     )
 
 
-def _targets_first(streams: Sequence[Stream]) -> list[Stream]:
+def targets_first(streams: Sequence[Stream]) -> list[Stream]:
     """Streams whose entity others point to come first, so that relations find their other end."""
     from crm import registry
 

@@ -50,7 +50,7 @@ def pull(store: Store) -> Iterator[int]:
             whole = page.whole
             yield len(records)
     if store.stream.listed_at is None:
-        yield from _match_held(store)
+        yield from match_held(store)
         now = timezone.now()
         swept = {"swept_at": now} if whole else {}
         store.commit(lambda: store.save_stream(listed_at=now, **swept))
@@ -114,7 +114,7 @@ def _ahead(pages: Iterator[Page]) -> Iterator[Iterator[Page]]:
 # --- matching when the first listing is whole -----------------------------------------------------------------------
 
 
-def _match_held(store: Store) -> Iterator[int]:
+def match_held(store: Store) -> Iterator[int]:
     """Decide the records that were held back, group by group."""
     while held := match.next_held(store):
         records = [match.unpack(one.record) for one in held]
@@ -242,4 +242,4 @@ def _parts(items: list, size: int = FETCH) -> Iterator[list]:
         yield items[start : start + size]
 
 
-__all__ = ["BrakeApplied", "brake_before_push", "pull", "sweep", "sweep_is_due"]
+__all__ = ["BrakeApplied", "brake_before_push", "match_held", "pull", "sweep", "sweep_is_due"]

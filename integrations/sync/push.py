@@ -58,7 +58,7 @@ def push(store: Store) -> Iterator[int]:
     store.commit(lambda: _wake_set_aside(store))
     last = 0
     while True:
-        seen, intended = store.commit(lambda after=last: _intend(store, after))
+        seen, intended = store.commit(lambda after=last: intend(store, after))
         if not seen:
             return
         last = seen[-1]
@@ -76,7 +76,7 @@ def push(store: Store) -> Iterator[int]:
 # --- intend ---------------------------------------------------------------------------------------------------------
 
 
-def _intend(store: Store, after: int) -> tuple[list[int], list[Intended]]:
+def intend(store: Store, after: int) -> tuple[list[int], list[Intended]]:
     """Store what is about to be written, for the next links that are to be looked at."""
     links = list(
         RecordLink.objects.select_for_update()
@@ -165,9 +165,11 @@ def _changed_fields(
     for mapped in store.mapped:
         if not mapped.rule.outbound:
             continue
-        ours = store.readers[mapped.name](row)
-        if ours == link.base_local.get(mapped.name, UNSEEN):
+        ours, base = store.readers[mapped.name](row), link.base_local.get(mapped.name, UNSEEN)
+        if ours == base or mapped.name in link.waiting:
             continue
+        if base is UNSEEN and is_empty(ours) and link.remote_id:
+            continue  # never agreed on: our being empty says nothing
         if mapped.name in blocked and _still(blocked[mapped.name], ours):
             continue
         try:

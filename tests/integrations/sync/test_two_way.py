@@ -9,9 +9,9 @@ import pytest
 from crm import records
 from crm.feed import Actor
 from crm.models import Company, Contact
-from integrations.models import Conflict, RecordLink, SetAside, SyncLog
+from integrations.models import Conflict, RecordLink, SyncLog
 from integrations.scheduling import dispatch, due
-from integrations.services import connect, lifecycle, streams
+from integrations.services import conflicts, connect, lifecycle, planning, streams
 
 ADA = Actor("user", "1", "Ada")
 
@@ -47,15 +47,91 @@ def test_first_sync_brings_everything_in_and_out(live_tenant, notion):
     Contact.objects.create(name="Only Here", email="only.here@example.com", phone="+33 1")
     integration = connected(live_tenant, ("Companies", "company"), ("Contacts", "contact"))
     lifecycle.activate(integration)
-    run = sync(integration)
-    print(run.counts, list(SetAside.objects.values_list("field", "reason")[:5]))
+    sync(integration)
     there = notion.rows("Contacts", limit=1000)
     assert Contact.objects.count() == len(there)
     assert Counter(Contact.objects.values_list("name", flat=True)) == Counter(r["values"]["Name"] for r in there)
     assert any(r["values"].get("Email") == "only.here@example.com" for r in there)
     quiet = sync(integration)
     quiet = sync(integration)
-    print(quiet.counts)
     assert not {k for k in quiet.counts if k.startswith(("created", "updated", "deleted", "conflict"))}
     assert Contact.objects.exclude(company=None).exists()
     assert Company.objects.exists()
+
+
+def test_plan_says_what_the_first_run_then_does(live_tenant, notion):
+    there = notion.rows("Contacts", limit=1000)
+    twin = next(r for r in there if r["values"].get("Email"))
+    Contact.objects.create(name="A Twin", email=twin["values"]["Email"].upper())
+    Contact.objects.create(name="Only Here", email="only.here@example.com")
+    integration = connected(live_tenant, ("Contacts", "contact"))
+    counts = planning.make(integration).counts
+    assert Contact.objects.count() == 2
+    assert not RecordLink.objects.exists() and not SyncLog.objects.exists()
+    assert (counts["linked"], counts["created_there"], counts["created_here"]) == (1, 1, len(there) - 1)
+    assert len(notion.rows("Contacts", limit=1000)) == len(there)
+    lifecycle.activate(integration)
+    run = sync(integration)
+    for name in ("linked", "created_here", "created_there"):
+        assert run.counts[name] == counts[name], name
+
+
+def test_edits_travel_both_ways_without_echo(live_tenant, notion):
+    integration = connected(live_tenant, ("Contacts", "contact"))
+    lifecycle.activate(integration)
+    sync(integration)
+    ours, theirs = Contact.objects.exclude(email="").order_by("id")[:2]
+    remote_ids = dict(RecordLink.objects.values_list("record_id", "remote_id"))
+    records.update("contact", ours.pk, {"phone": "+39 02 1234"}, ADA)
+    notion.edit_row(remote_ids[theirs.pk], Phone="+33 1 99 99")
+    run = sync(integration)
+    assert (run.counts["updated_there"], run.counts["updated_here"]) == (1, 1)
+    assert notion.row(remote_ids[ours.pk])["values"]["Phone"] == "+39 02 1234"
+    theirs.refresh_from_db()
+    assert theirs.phone == "+33 1 99 99"
+    for _again in range(2):
+        quiet = sync(integration)
+        assert not {k for k in quiet.counts if k.startswith(("created", "updated", "deleted", "conflict"))}
+    assert not Conflict.objects.exists()
+
+
+def test_conflict_that_asks_waits_and_can_be_swapped(live_tenant, notion):
+    integration = connected(live_tenant, ("Contacts", "contact"), policy="ask")
+    lifecycle.activate(integration)
+    sync(integration)
+    contact = Contact.objects.exclude(phone="").first()
+    remote_id = RecordLink.objects.get(record_id=contact.pk).remote_id
+    records.update("contact", contact.pk, {"phone": "ours"}, ADA)
+    notion.edit_row(remote_id, Phone="theirs")
+    sync(integration)
+    sync(integration)
+    conflict = Conflict.objects.get()
+    assert (conflict.local, conflict.remote, conflict.base) == ("ours", "theirs", contact.phone)
+    assert notion.row(remote_id)["values"]["Phone"] == "theirs"
+    conflicts.resolve(conflict, "local", ADA)
+    sync(integration)
+    assert notion.row(remote_id)["values"]["Phone"] == "ours"
+    conflicts.resolve(conflict, "remote", ADA)
+    sync(integration)
+    assert notion.row(remote_id)["values"]["Phone"] == "theirs"
+    contact.refresh_from_db()
+    assert contact.phone == "theirs"
+
+
+def test_deletions_travel_and_edit_beats_delete(live_tenant, notion):
+    integration = connected(live_tenant, ("Contacts", "contact"))
+    lifecycle.activate(integration)
+    sync(integration)
+    remote_ids = dict(RecordLink.objects.values_list("record_id", "remote_id"))
+    gone_here, gone_there, rescued = Contact.objects.order_by("id")[:3]
+    records.delete("contact", [gone_here.pk], ADA)
+    notion.trash_row(remote_ids[gone_there.pk])
+    notion.trash_row(remote_ids[rescued.pk])
+    records.update("contact", rescued.pk, {"notes": "still needed"}, ADA)
+    lifecycle.sync_now(integration, whole=True)
+    sync(integration)
+    assert notion.row(remote_ids[gone_here.pk])["is_trashed"]
+    assert not Contact.objects.filter(pk=gone_there.pk).exists()
+    assert Contact.objects.filter(pk=rescued.pk).exists()
+    assert not notion.row(remote_ids[rescued.pk])["is_trashed"]
+    assert Conflict.objects.filter(field="", record_id=rescued.pk).exists()
