@@ -21,6 +21,7 @@ UNFOLD = {
     "SITE_HEADER": "Raccord",
     "SITE_SUBHEADER": _("Staff"),
     "SITE_URL": "/",
+    "DASHBOARD_CALLBACK": "integrations.scheduling.overview.staff_home",
     "SITE_ICON": _icon,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SHOW_HISTORY": True,

@@ -11,7 +11,8 @@ urlpatterns = [
     path("", account.landing, name="landing"),
     path("", include("tenants.account.urls_public")),
     path("language/", account.set_language, name="set_language"),
-    path("admin/login/", account.staff_sign_in),
+    path("admin/login/", account.staff_sign_in),  # the admin's own doors stand aside for ours
+    path("admin/logout/", account.sign_out),
     path("admin/", admin.site.urls),
     path("api/", include("integrations.api.urls_public")),
     path("", include("integrations.ui.urls_public")),
