@@ -1,0 +1,189 @@
+"""Runs and the records that they touched, for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from integrations.models import IntegrationInstance, SyncLog, SyncLogLine
+from integrations.ui import words
+from integrations.ui.paging import by_id, newest_first
+from integrations.ui.shown import Shown
+from integrations.ui.tools import tool
+
+LINES = 50
+RUNS = 30
+#: Runs that found both sides in step: most of them, and of no interest when one looks for what happened.
+TOUCHING = ("created_here", "created_there", "updated_here", "updated_there", "deleted_here", "deleted_there",
+            "linked", "conflicts", "set_aside")  # fmt: skip
+QUIET = Q(state=SyncLog.State.DONE) & ~Q(counts__has_any_keys=TOUCHING)
+GLYPHS = {"running": "running", "done": "in_step", "failed": "failing", "cancelled": "paused"}
+
+
+def rows(runs: Iterable[SyncLog], integrations: Mapping[UUID, IntegrationInstance]) -> list[dict[str, Any]]:
+    return [_row(run, integrations[run.integration_id]) for run in runs]
+
+
+def _row(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
+    provider = tool(integration.provider)
+    return {
+        "run": run,
+        "url": reverse("connections:run", args=[integration.pk, run.pk]),
+        "glyph": GLYPHS[run.state],
+        "state": run.get_state_display(),
+        "words": _words(run, provider.name),
+        "trigger": words.trigger(run.trigger),
+        "took": took(run),
+        "calls": run.counts.get("requests", 0),
+        "name": integration.name,
+        "letters": provider.letters,
+        "tone": provider.tone,
+        "provider": provider.name,
+    }
+
+
+def _words(run: SyncLog, provider: str) -> str:
+    if run.state == SyncLog.State.RUNNING:
+        return words.phase(run.progress.get("phase", "")).capitalize()
+    if run.state == SyncLog.State.FAILED:
+        return words.trouble(run.error_code, run.error_detail, provider).title
+    return words.summary(run.counts, provider)
+
+
+def took(run: SyncLog) -> str:
+    """From begin to end, in the two units that matter."""
+    if run.ended_at is None:
+        return ""
+    seconds = (run.ended_at - run.started_at).total_seconds()
+    if seconds < 1:
+        return _("under a second")
+    if seconds < 90:
+        return ngettext("%(n)s second", "%(n)s seconds", round(seconds)) % {"n": round(seconds)}
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes}
+    hours = round(seconds / 3600, 1)
+    return ngettext("%(n)s hour", "%(n)s hours", round(hours)) % {"n": hours}
+
+
+def runs(query: Mapping[str, str]) -> dict[str, Any]:
+    """All connections' runs, a page of them."""
+    everything = query.get("all") == "1"
+    found = SyncLog.objects.select_related("integration").defer("exchanges", "integration__credentials")
+    if not everything:
+        found = found.exclude(QUIET)
+    page = newest_first(found, "started_at", query.get("before", ""), RUNS)
+    return {
+        "rows": [_row(run, run.integration) for run in page.items],
+        "next": page.next,
+        "everything": everything,
+        "first": not query.get("before"),
+    }
+
+
+# --- one run ------------------------------------------------------------------------------------------------------------
+
+
+def of_run(run: SyncLog, action: str) -> dict[str, Any]:
+    provider = tool(run.integration.provider)
+    here = reverse("connections:run", args=[run.integration_id, run.pk])
+    trouble = words.trouble(run.error_code, run.error_detail, provider.name) if run.error_code else None
+    return {
+        "run": run,
+        "integration": run.integration,
+        "tool": provider,
+        "glyph": GLYPHS[run.state],
+        "sentence": _words(run, provider.name),
+        "trigger": words.trigger(run.trigger),
+        "took": took(run),
+        "totals": words.totals(run.counts, provider.name, always=("created_here", "created_there", "updated_here", "updated_there")),
+        "trouble": trouble,
+        "filters": _filters(run, action, here),
+        "exchanges": [_exchange(one) for one in run.exchanges],
+    }
+
+
+def _filters(run: SyncLog, chosen: str, here: str) -> list[dict[str, Any]]:
+    """The actions that this run has lines of, as chips."""
+    kinds = {
+        "created": _("Created"),
+        "updated": _("Changed"),
+        "deleted": _("Deleted"),
+        "restored": _("Brought back"),
+        "linked": _("Paired"),
+        "conflict": _("Conflicts"),
+        "set_aside": _("Set aside"),
+    }
+    present = set(SyncLogLine.objects.filter(run=run).order_by("action").values_list("action", flat=True).distinct())
+    chips = [{"label": _("All"), "url": here, "active": chosen not in present}]
+    chips += [
+        {"label": label, "url": f"{here}?action={kind}", "active": kind == chosen}
+        for kind, label in kinds.items()
+        if kind in present
+    ]
+    return chips if len(present) > 1 else []
+
+
+def lines(run: SyncLog, action: str, cursor: str) -> dict[str, Any]:
+    """For _run_lines.html: a page of touched records with old and new."""
+    found = SyncLogLine.objects.filter(run=run).select_related("stream").defer("stream__schema")
+    if action:
+        found = found.filter(action=action)
+    page = by_id(found, cursor, LINES)
+    held: dict[str, list[dict[str, Any]]] = {}
+    for line in page.items:
+        for at in (0, 1):
+            held.setdefault(line.stream.entity, []).append({name: pair[at] for name, pair in line.changes.items()})
+    shown = Shown(held)
+    provider = tool(run.integration.provider).name
+    here = reverse("connections:run", args=[run.integration_id, run.pk])
+    return {
+        "lines": [_line(line, provider, shown) for line in page.items],
+        "tool": tool(run.integration.provider),
+        "more_url": f"{here}?action={action}&after={page.next}" if page.next else "",
+        "started": bool(cursor),
+    }
+
+
+def _line(line: SyncLogLine, provider: str, shown: Shown) -> dict[str, Any]:
+    url = reverse("records:detail", args=[line.stream.entity, line.record_id]) if line.record_id else ""
+    return {
+        "title": line.title or _("without a name"),
+        "url": url if line.action != "deleted" or line.side == "there" else "",
+        "what": words.action(line.action, line.side, provider),
+        "side": line.side if line.action in ("created", "updated", "deleted", "restored") else "",
+        "reason": line.reason,
+        "at": line.at,
+        "changes": shown.changes(line.stream.entity, line.changes, line.side, line.action == "created"),
+    }
+
+
+def _exchange(one: dict[str, Any]) -> dict[str, Any]:
+    """A failing request and its answer, without secrets, as text."""
+    asked = "\n".join([f"{one.get('method', '')} {one.get('url', '')}", *_headers(one.get("request_headers"))])
+    told = "\n".join([f"HTTP {one.get('status') or '–'} {one.get('error', '')}", *_headers(one.get("response_headers"))])
+    return {
+        "what": f"{one.get('method', '')} {one.get('url', '')}",
+        "status": one.get("status"),
+        "error": one.get("error", ""),
+        "request": f"{asked}\n\n{_body(one.get('request_body'))}".strip(),
+        "response": f"{told}\n\n{_body(one.get('response_body'))}".strip(),
+    }
+
+
+def _headers(headers: Any) -> list[str]:
+    return [f"{name}: {value}" for name, value in (headers or {}).items()]
+
+
+def _body(text: Any) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return str(text or "")

@@ -1,0 +1,270 @@
+"""The mapping of one stream as a form: a row per remote field, what it may be paired with, and real values beside it.
+
+The form's state travels in its own fields (remote, local, direction: one of each per row), so that an edit can be drawn
+without being saved, with and without JavaScript.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from crm import registry
+from integrations.adapters.base import Field as RemoteField
+from integrations.adapters.registry import adapter_class
+from integrations.models import Stream
+from integrations.services import preview as previewing
+from integrations.services import streams
+from integrations.services.connect import Refused
+from integrations.sync import mapping
+from integrations.sync.fields import schema_of
+from integrations.sync.mapping import type_words
+from integrations.ui.shown import Shown
+from values import Type
+
+#: The order in which the button in the middle turns.
+TURNS = ("both", "import", "export")
+
+
+@dataclass(slots=True)
+class Choice:
+    """One pair as it stands in the form; local "" is a field that is not synced."""
+
+    remote: str
+    local: str = ""
+    direction: str = "both"
+
+
+@dataclass(slots=True)
+class Mapper:
+    """One stream's mapping while a person edits it."""
+
+    stream: Stream
+    choices: list[Choice]
+    entity: registry.Entity
+    error: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.schema = schema_of(self.stream)
+        self.remotes = {one.id: one for one in self.schema.fields}
+        self._complete()
+
+    @classmethod
+    def of(cls, stream: Stream) -> Mapper:
+        """As it is saved."""
+        saved = [Choice(one.remote, one.local, one.direction) for one in stream.mappings.all()]
+        return cls(stream, saved, registry.entity(stream.entity))
+
+    @classmethod
+    def posted(cls, stream: Stream, data: QueryDict) -> Mapper:
+        """As it stands in the form."""
+        lists = (data.getlist(name) for name in ("remote", "local", "direction"))
+        choices = [Choice(*one) for one in zip(*lists, strict=False)]
+        return cls(stream, choices, registry.entity(stream.entity))
+
+    # --- edits ----------------------------------------------------------------------------------------------------
+
+    def do(self, what: str) -> None:
+        """turn:<remote>, remove:<remote>, create:<local>, suggest, refresh. Raises Refused."""
+        verb, _colon, target = what.partition(":")
+        edit = {"turn": self._turn, "remove": self._remove, "create": self._create}.get(verb)
+        if edit:
+            edit(target)
+        elif verb == "suggest":
+            self._suggest()
+        elif verb == "refresh":
+            streams.refresh_schema(self.stream)
+            self._described_anew()
+
+    def wanted(self) -> list[dict[str, str]]:
+        """For `streams.set_mappings`; what is saved with a pair and not shown here (its options, its rule) stays."""
+        kept = {(one.remote, one.local): one for one in self.stream.mappings.all()}
+        return [
+            {"remote": one.remote, "local": one.local, "direction": one.direction}
+            | ({"options": old.options, "policy": old.policy} if (old := kept.get((one.remote, one.local))) else {})
+            for one in self.choices
+            if one.local
+        ]
+
+    def _turn(self, remote: str) -> None:
+        for one in self.choices:
+            if one.remote == remote:
+                ways = [way for way in TURNS if way in self._fit(one).directions] or [one.direction]
+                one.direction = ways[(ways.index(one.direction) + 1) % len(ways)] if one.direction in ways else ways[0]
+
+    def _remove(self, remote: str) -> None:
+        for one in self.choices:
+            if one.remote == remote:
+                one.local = ""
+
+    def _create(self, local: str) -> None:
+        described = self.entity.fields.get(local)
+        if described is None:
+            raise Refused(_("There is no field “%(name)s” here.") % {"name": local}, "local", "no_field")
+        before = set(self.remotes)
+        streams.create_remote_field(self.stream, described.label, described.type, described.options)
+        self._described_anew()
+        made = next((pk for pk, one in self.remotes.items() if pk not in before and one.name == described.label), None)
+        for one in self.choices:
+            if one.remote == made:
+                one.local, one.direction = local, (self._fit(one, local).directions or ("both",))[0]
+
+    def _suggest(self) -> None:
+        taken = {one.local for one in self.choices if one.local}
+        by_remote = {one.remote: one for one in self.choices}
+        for found in streams.suggested(self.stream):
+            one = by_remote.get(found.remote)
+            if one and not one.local and found.local not in taken:
+                one.local, one.direction = found.local, found.direction
+
+    def _described_anew(self) -> None:
+        previewing.forget(self.stream)
+        self.schema = schema_of(self.stream)
+        self.remotes = {one.id: one for one in self.schema.fields}
+        self._complete()
+
+    def _complete(self) -> None:
+        """One choice per remote field; a direction that the pair does not allow becomes one that it does."""
+        self.gone = [one for one in self.choices if one.remote not in self.remotes]
+        self.choices = [one for one in self.choices if one.remote in self.remotes]
+        known = {one.remote for one in self.choices}
+        self.choices += [Choice(remote) for remote in self.remotes if remote not in known]
+        for one in self.choices:
+            allowed = self._fit(one).directions
+            if one.local and allowed and one.direction not in allowed:
+                one.direction = allowed[0]
+
+    def _fit(self, one: Choice, local: str = "") -> mapping.Fit:
+        described = self.entity.fields.get(local or one.local)
+        return mapping.fit(self.remotes[one.remote], described) if described else mapping.Fit()
+
+    # --- what the page shows ----------------------------------------------------------------------------------------
+
+    def context(self) -> dict[str, Any]:
+        """For integrations/_mapper.html."""
+        self.reasons = {(s.remote, s.local): s.reason for s in streams.suggested(self.stream)}
+        rows, problem = self._previewed()
+        samples = self._samples(rows)
+        mapped = [self._row(one, samples) for one in self.choices if one.local]
+        return {
+            "stream": self.stream,
+            "error": self.error,
+            "gone": [self._gone_name(one) for one in self.gone],
+            "rows": mapped,
+            "unmapped": [self._row(one, samples) for one in self.choices if not one.local],
+            "creatable": self._creatable(),
+            "preview": self._table(rows),
+            "preview_problem": problem,
+            "counts": {"mapped": len(mapped), "all": len(self.choices)},
+        }
+
+    def _row(self, one: Choice, samples: dict[str, Any]) -> dict[str, Any]:
+        remote, allowed = self.remotes[one.remote], self._fit(one)
+        described = self.entity.fields.get(one.local)
+        taken = {other.local for other in self.choices if other is not one and other.local}
+        return {
+            "id": remote.id,
+            "there": remote.name,
+            "there_type": type_words(remote.type),
+            "note": remote.note if remote.read_only else "",
+            "read_only": remote.read_only,
+            "local": one.local,
+            "here": described.label if described else one.local,
+            "here_type": type_words(described.type) if described else "",
+            "direction": {"import": "in", "export": "out"}.get(one.direction, "both"),
+            "way": one.direction,
+            "locked": bool(one.local) and len(allowed.directions) < 2,
+            "reason": allowed.reason if one.local else "",
+            "impossible": bool(one.local) and not allowed.possible,
+            "suggested": self.reasons.get((one.remote, one.local), ""),
+            "options": self._options(remote, one.local, taken),
+            "sample": samples.get(one.local) if one.local else None,
+        }
+
+    def _options(self, remote: RemoteField, chosen: str, taken: set[str]) -> dict[str, list[dict[str, str]]]:
+        """The local fields that fit, and those that do not with their reasons."""
+        fitting, others = [], []
+        for local in self.entity.fields.values():
+            fit = mapping.fit(remote, local)
+            option = {"value": local.name, "label": local.label, "type": type_words(local.type), "reason": fit.reason}
+            if local.name in taken and local.name != chosen:
+                others.append(option | {"reason": _("paired with another field")})
+            elif fit.possible or local.name == chosen:
+                fitting.append(option)
+            else:
+                others.append(option)
+        return {"fitting": fitting, "others": others}
+
+    def _creatable(self) -> list[dict[str, str]]:
+        """Fields here that have no partner and could be made there."""
+        if not adapter_class(self.stream.integration.provider).manifest.can.create_fields:
+            return []
+        paired = {one.local for one in self.choices}
+        names = {remote.name.casefold() for remote in self.remotes.values()}
+        return [
+            {"name": local.name, "label": local.label, "type": type_words(local.type)}
+            for local in self.entity.fields.values()
+            if local.name not in paired
+            and not local.read_only
+            and local.type not in (Type.RELATION, Type.JSON)
+            and local.label.casefold() not in names
+        ]
+
+    def _previewed(self) -> tuple[list[previewing.Row], str]:
+        try:
+            return previewing.preview(self.stream, self.entity, self.wanted()), ""
+        except Refused as refused:
+            return [], str(refused)
+
+    def _table(self, rows: list[previewing.Row]) -> dict[str, Any]:
+        """The first records as they would look here. Names what does not fit."""
+        wanted = [one for one in self.choices if one.local and self._fit(one).possible]
+        held = [{c.local: c.here for c in row.cells if not c.waits and not c.problem} for row in rows]
+        shown = Shown({self.stream.entity: held})
+        remote_of = {one.local: self.remotes[one.remote] for one in wanted}
+        body = []
+        for row in rows:
+            cells = []
+            for cell in row.cells:
+                there = shown.remote_text(self.stream.entity, remote_of[cell.local], cell.there)
+                here = shown.text(self.stream.entity, cell.local, cell.here) if not cell.waits else ""
+                cells.append({"there": there, "here": here, "differs": bool(here) and here != there,
+                              "waits": cell.waits, "problem": cell.problem})  # fmt: skip
+            body.append({"cells": cells, "url": row.url if row.url.startswith("https://") else ""})
+        return {
+            "columns": [
+                {"here": shown.label(self.stream.entity, one.local), "there": self.remotes[one.remote].name}
+                for one in wanted
+            ],
+            "rows": body,
+            "problems": sum(bool(cell["problem"]) for row in body for cell in row["cells"]),
+        }
+
+    def _samples(self, rows: list[previewing.Row]) -> dict[str, dict[str, Any]]:
+        """{local field: there -> here -> back} of the first record that has a value, those that lose something first."""
+        found: dict[str, previewing.Cell] = {}
+        for row in rows:
+            for cell in row.cells:
+                if cell.there in (None, "", []) or cell.waits or cell.problem:
+                    continue
+                if cell.local not in found or (found[cell.local].survives and not cell.survives):
+                    found[cell.local] = cell
+        shown = Shown({self.stream.entity: [{name: cell.here} for name, cell in found.items()]})
+        remote_of = {one.local: self.remotes[one.remote] for one in self.choices if one.local}
+        return {
+            name: {
+                "there": shown.remote_text(self.stream.entity, remote_of[name], cell.there),
+                "here": shown.text(self.stream.entity, name, cell.here),
+                "back": shown.remote_text(self.stream.entity, remote_of[name], cell.back),
+                "survives": cell.survives,
+            }
+            for name, cell in found.items()
+        }
+
+    def _gone_name(self, one: Choice) -> str:
+        saved = next((m.remote_name for m in self.stream.mappings.all() if m.remote == one.remote), "")
+        return saved or one.remote

@@ -1,0 +1,120 @@
+"""What the page of one connection shows. A fixed number of queries, however much there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from integrations.models import Conflict, IntegrationInstance, RecordLink, Status, Stream, SyncLog
+from integrations.scheduling.models import Due
+from integrations.services import standing as counting
+from integrations.ui import activity, problems, status, words
+from integrations.ui.tools import tool
+
+RUNS = 8
+
+
+def live(integration: IntegrationInstance) -> dict[str, Any]:
+    """For _live.html: the sentence, and the progress of a run while there is one."""
+    running = SyncLog.objects.filter(integration=integration, state=SyncLog.State.RUNNING).first()
+    due = Due.objects.filter(pk=integration.pk).first()
+    streams = list(integration.streams.defer("schema"))
+    return {
+        "integration": integration,
+        "standing": status.standing(integration, running, due, streams),
+        "progress": _progress(running, integration) if running else None,
+        "due": due,
+    }
+
+
+def _progress(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
+    read = run.counts.get("read", 0)
+    seconds = max((timezone.now() - run.started_at).total_seconds(), 1)
+    return {
+        "run": run,
+        "phase": words.phase(run.progress.get("phase", "")),
+        "table": run.progress.get("stream", ""),
+        "read": formats.number_format(read, force_grouping=True),
+        "rate": _("%(n)s a second") % {"n": formats.number_format(round(read / seconds), force_grouping=True)}
+        if read > seconds
+        else "",
+        "totals": words.totals(run.counts, tool(integration.provider).name),
+        "url": reverse("connections:run", args=[integration.pk, run.pk]),
+    }
+
+
+def context(integration: IntegrationInstance) -> dict[str, Any]:
+    """For _overview.html."""
+    streams = list(integration.streams.prefetch_related("mappings"))
+    provider = tool(integration.provider)
+    counts = counting.counts(stream.pk for stream in streams)
+    groups = counting.groups(streams)
+    return {
+        "integration": integration,
+        "tool": provider,
+        "streams": [_stream(stream, counts[stream.pk], provider.name) for stream in streams],
+        "trouble": _trouble(integration, streams, provider.name),
+        "stream_troubles": [_stream_trouble(stream, provider.name) for stream in streams if stream.problem_code],
+        "groups": problems.shown(groups),
+        "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
+        "runs": activity.rows(integration.runs.exclude(activity.QUIET)[:RUNS], {integration.pk: integration}),
+        "due": Due.objects.filter(pk=integration.pk).first(),
+        "is_active": integration.status == Status.ACTIVE,
+        "is_paused": integration.status == Status.PAUSED,
+        "frequency": integration.get_frequency_display(),
+    }
+
+
+def _stream(stream: Stream, counts: counting.Counts, provider: str) -> dict[str, Any]:
+    return {
+        "stream": stream,
+        "table": stream.collection_name,
+        "table_url": stream.collection_url if stream.collection_url.startswith("https://") else "",
+        "entity": status.plural(stream.entity),
+        "entity_url": reverse("records:list", args=[stream.entity]),
+        "direction": stream.direction,
+        "direction_words": words.direction(stream.direction, provider),
+        "counts": counts,
+        "fields": len(stream.mappings.all()),
+        "can_begin": not stream.is_active and not stream.problem_code,
+        "url": reverse("connections:mapping", args=[stream.integration_id, stream.pk]),
+    }
+
+
+def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: str) -> dict[str, Any] | None:
+    """Why everything stopped, and the way on."""
+    if integration.status != Status.ATTENTION:
+        return None
+    trouble = words.trouble(integration.status_code, integration.status_detail, provider)
+    return {
+        "title": trouble.title,
+        "text": trouble.text,
+        "since": integration.status_since,
+        "action": status.mend(integration, trouble.mend) if trouble.mend != "brake" else None,
+        "brakes": [
+            {"table": stream.collection_name, "url": reverse("connections:lift_brake", args=[integration.pk, stream.pk])}
+            for stream in _braked(streams)
+        ]
+        if trouble.mend == "brake"
+        else [],
+    }
+
+
+def _braked(streams: list[Stream]) -> list[Stream]:
+    return [stream for stream in streams if stream.problem_code == "brake"] or streams
+
+
+def _stream_trouble(stream: Stream, provider: str) -> dict[str, Any]:
+    trouble = words.trouble(stream.problem_code, stream.problem_detail, provider)
+    url = reverse("connections:mapping", args=[stream.integration_id, stream.pk])
+    return {"table": stream.collection_name, "title": trouble.title, "text": trouble.text, "url": url}
+
+
+def leaving(integration: IntegrationInstance) -> dict[str, Any]:
+    """What deleting it means."""
+    links = RecordLink.objects.filter(Q(stream__integration=integration), remote_id__isnull=False, record_id__isnull=False)
+    return {"integration": integration, "tool": tool(integration.provider), "links": links.count()}

@@ -1,0 +1,85 @@
+"""Field changes and sample values as a person reads them; titles of related records are asked once per page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm import present, registry
+from crm.registry import Entity, People
+from integrations.adapters.base import Field as RemoteField
+from values import Type, Value
+
+
+class Shown:
+    """Values of several entities. Two small queries per entity, one per kind of related record, one for the people."""
+
+    def __init__(self, held: Mapping[str, Iterable[dict[str, Value]]]) -> None:
+        """held: {entity: dicts of {field: value} that are going to be shown}."""
+        self.people = People()
+        self.entities: dict[str, Entity] = {name: registry.entity(name) for name in held if name in registry.ENTITIES}
+        self._presenters = {
+            name: present.Presenter(entity, self.people, _only_lists(entity, held[name]))
+            for name, entity in self.entities.items()
+        }
+
+    def label(self, entity: str, field: str) -> str:
+        described = self.entities[entity].fields.get(field) if entity in self.entities else None
+        return described.label if described else field
+
+    def text(self, entity: str, field: str, value: Value) -> str:
+        """Empty where there is nothing."""
+        described = self.entities[entity].fields.get(field) if entity in self.entities else None
+        if described is None:
+            return plain(value)
+        return show(self._presenters[entity], described, value)
+
+    def remote_text(self, entity: str, remote: RemoteField, value: Value) -> str:
+        """A value in the tool's form."""
+        if remote.type is Type.RELATION:
+            number = len(value or [])
+            return ngettext("%(n)s record", "%(n)s records", number) % {"n": number} if number else ""
+        described = registry.Field(remote.id, remote.name, remote.type, "", many=remote.many)
+        return show(self._presenters[entity], described, value)
+
+    def changes(self, entity: str, changes: Mapping[str, list[Value]], side: str, fresh: bool) -> list[dict[str, Any]]:
+        """For ui/_diff.html."""
+        return [
+            {
+                "field": self.label(entity, name),
+                "side": side,
+                "old": self.text(entity, name, old),
+                "new": self.text(entity, name, new),
+                "fresh": fresh,
+            }
+            for name, (old, new) in changes.items()
+        ]
+
+
+def show(presenter: present.Presenter, described: registry.Field, value: Value) -> str:
+    try:
+        return presenter.text(described, value)
+    except (ValueError, TypeError, AttributeError, KeyError):  # kept from a time when the field had another type
+        return plain(value)
+
+
+def plain(value: Value) -> str:
+    """A value whose field is not known any more."""
+    if value is None or value == "" or value == []:
+        return ""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value)
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values() if part)
+    return str(value)
+
+
+def _only_lists(entity: Entity, held: Iterable[dict[str, Value]]) -> list[dict[str, Value]]:
+    """Relations must be lists of ids before their titles can be looked up."""
+    targets = {name for name, described in entity.fields.items() if described.target}
+    return [{n: v for n, v in one.items() if n not in targets or isinstance(v, list)} for one in held]

@@ -1,0 +1,115 @@
+"""The tables of a tool and the kinds of records that they are paired with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from integrations.adapters.base import Collection
+from integrations.models import IntegrationInstance, Stream
+from integrations.services import setup, streams
+from integrations.services.connect import Refused
+from integrations.ui.forms import entity_choices, suggest_entity
+from integrations.ui.status import plural
+from integrations.ui.tools import tool
+
+#: More are found by searching.
+SHOWN = 100
+
+
+def context(integration: IntegrationInstance, query: Mapping[str, str], ask: bool) -> dict[str, Any]:
+    """For tables.html and _tables.html. ask: list the tables even if that takes calls; else only what is known."""
+    pairs = _pairs(integration)
+    wanted = query.get("q", "").strip()
+    found, problem = None, ""
+    try:
+        found = setup.tables(integration, "fresh" in query) if ask else setup.known_tables(integration)
+    except Refused as refused:
+        problem = str(refused)
+    free = [one for one in found or [] if _speaks_of(one, wanted)]
+    return {
+        "integration": integration,
+        "tool": tool(integration.provider),
+        "pairs": pairs,
+        "next_url": next((pair["url"] for pair in pairs), ""),
+        "known": found is not None,
+        "problem": problem,
+        "tables": [_shown(one, pairs) for one in free[:SHOWN]],
+        "more": max(len(free) - SHOWN, 0),
+        "entities": entity_choices(),
+        "can_resolve": streams.can_resolve(integration.provider),
+        "q": wanted,
+    }
+
+
+def _pairs(integration: IntegrationInstance) -> list[dict[str, Any]]:
+    return [
+        {
+            "stream": stream,
+            "table": stream.collection_name,
+            "entity": plural(stream.entity),
+            "mapped": len(stream.mappings.all()),
+            "fields": len(stream.schema.get("fields", ())),
+            "url": reverse("connections:mapping", args=[integration.pk, stream.pk]),
+        }
+        for stream in integration.streams.prefetch_related("mappings")
+    ]
+
+
+def _shown(one: Collection, pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    paired = [pair["entity"] for pair in pairs if pair["stream"].collection == one.id]
+    suggested = suggest_entity(one)
+    return {
+        "id": one.id,
+        "name": one.name,
+        "path": " / ".join(one.path),
+        "url": one.url if one.url.startswith("https://") else "",
+        "paired": ", ".join(paired),
+        "suggested": suggested,
+        "reason": _("its name says so") if suggested else "",
+    }
+
+
+def _speaks_of(one: Collection, wanted: str) -> bool:
+    return wanted.casefold() in " ".join([one.name, *one.path]).casefold()
+
+
+# --- from one mapping to the next ----------------------------------------------------------------------------------------
+
+
+def tabs(stream: Stream) -> list[dict[str, Any]]:
+    """The pairs of a connection, to go from one mapping to another."""
+    every = list(stream.integration.streams.defer("schema"))
+    return [
+        {
+            "label": f"{one.collection_name} · {plural(one.entity)}",
+            "url": reverse("connections:mapping", args=[one.integration_id, one.pk]),
+            "active": one.pk == stream.pk,
+        }
+        for one in every
+    ]
+
+
+def is_last(stream: Stream) -> bool:
+    return not _after(stream)
+
+
+def _after(stream: Stream) -> Stream | None:
+    return stream.integration.streams.filter(pk__gt=stream.pk).order_by("pk").first()
+
+
+def after_mapping(stream: Stream) -> str:
+    """Where saving leads: in the wizard to the next pair, after the last one to the rules; later back to the connection."""
+    integration = stream.integration
+    if integration.setup_step == "done":
+        page = "connections:settings" if not stream.is_active else "connections:detail"
+        return reverse(page, args=[integration.pk])
+    if following := _after(stream):
+        return reverse("connections:mapping", args=[integration.pk, following.pk])
+    try:
+        return reverse("connections:setup", args=[integration.pk, setup.go_on(integration, "map")])
+    except Refused:
+        return reverse("connections:setup", args=[integration.pk, "map"])

@@ -1,0 +1,115 @@
+"""The page of one connection: how it stands, what ran, what needs somebody, and its controls."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from integrations.models import IntegrationInstance, Stream
+from integrations.services import connect, lifecycle, setup
+from integrations.services.connect import Refused
+from integrations.ui import overview
+from integrations.ui.forms import NameForm
+from integrations.ui.pages import is_htmx, may, page, partial, see_other, told, two_bodies
+from tenants.access import require_role
+
+
+def _detail_url(pk: UUID) -> str:
+    return reverse("connections:detail", args=[pk])
+
+
+@require_role("viewer")
+@two_bodies
+def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    if integration.setup_step != "done" and may(request, "admin") and not is_htmx(request):
+        return redirect("connections:setup", pk, setup.furthest(integration))
+    context = overview.context(integration)
+    if is_htmx(request):
+        return partial(request, "_overview", context)
+    return page(request, "detail", context | overview.live(integration))
+
+
+@require_role("viewer")
+def live(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Asked every two seconds while something goes on: two queries, and word to the page when it ends."""
+    integration = get_object_or_404(IntegrationInstance.objects.defer("credentials"), pk=pk)
+    context = overview.live(integration)
+    response = partial(request, "_live", context)
+    if request.GET.get("was") == "busy" and not context["standing"].is_busy:
+        response.headers["HX-Trigger"] = "integration-changed"
+    return response
+
+
+@require_role("member")
+@require_POST
+def sync(request: HttpRequest, pk: UUID) -> HttpResponse:
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    whole = "whole" in request.POST
+    return told(request, lambda: lifecycle.sync_now(integration, whole=whole), _("The sync begins."), _detail_url(pk))
+
+
+@require_role("admin")
+@require_POST
+def pause(request: HttpRequest, pk: UUID) -> HttpResponse:
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    text = _("Paused. Changes wait on both sides.")
+    return told(request, lambda: lifecycle.pause(integration), text, _detail_url(pk))
+
+
+@require_role("admin")
+@require_POST
+def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    return told(request, lambda: lifecycle.resume(integration), _("Resumed. The sync begins."), _detail_url(pk))
+
+
+@require_role("admin")
+@require_POST
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    text = _("The run stops at its next page. What it did stays.")
+    return told(request, lambda: lifecycle.cancel(integration), text, _detail_url(pk))
+
+
+@require_role("admin")
+@require_POST
+def lift_brake(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
+    found = get_object_or_404(Stream.objects.select_related("integration"), pk=stream, integration=pk)
+    text = _("The run goes on and deletes what it found deleted.")
+    return told(request, lambda: lifecycle.lift_brake(found), text, _detail_url(pk))
+
+
+@require_role("admin")
+def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    form = NameForm(request.POST or None, initial={"name": integration.name})
+    if form.is_valid():
+        try:
+            connect.rename(integration, form.cleaned_data["name"])
+        except Refused as refused:
+            form.refuse(refused)
+        else:
+            messages.success(request, _("Renamed."))
+            return see_other(_detail_url(pk))
+    context: dict[str, Any] = {"integration": integration, "form": form}
+    return page(request, "rename", context, status=422 if form.errors else 200)
+
+
+@require_role("admin")
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Asks on a page of its own, so that it works without a script."""
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    if request.method != "POST":
+        return page(request, "delete", overview.leaving(integration))
+    name = integration.name
+    lifecycle.delete(integration)
+    messages.success(request, _("“%(name)s” is deleted. Its records stay on both sides.") % {"name": name})
+    return see_other(reverse("connections:list"))
