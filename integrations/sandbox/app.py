@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 from typing import Any
 
 from starlette.applications import Starlette
@@ -51,7 +52,7 @@ class ProviderApp:
         if fate == DROP:
             await _hang_up(scope, flush=False)
         else:
-            await _send(scope, send, answer, half=fate == HALF)
+            await _send(scope, send, answer, self.room.clock.now_ms(), half=fate == HALF)
 
 
 async def _read(scope: Any, receive: Any, path: str) -> Call:
@@ -69,8 +70,9 @@ async def _read(scope: Any, receive: Any, path: str) -> Call:
     return Call(scope["method"], asked, scope["query_string"].decode("latin-1"), headers, body, base)
 
 
-async def _send(scope: Any, send: Any, answer: Answer, half: bool) -> None:
+async def _send(scope: Any, send: Any, answer: Answer, now_ms: int, half: bool) -> None:
     headers = [(b"content-type", answer.content_type.encode()), (b"content-length", str(len(answer.body)).encode())]
+    headers.append((b"date", formatdate(now_ms / 1000, usegmt=True).encode()))  # the provider's clock, not the machine's
     headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if not half:
