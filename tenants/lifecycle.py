@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from django_tenants.clone import CloneSchema
-from django_tenants.utils import schema_exists
+from django_tenants.utils import schema_context, schema_exists
 
 from tenants.models import Domain, Membership, Role, Tenant, User
 
@@ -46,7 +46,7 @@ def taken(slug: str) -> ValidationError:
 
 def delete_tenant(tenant: Tenant) -> None:
     """Remove a tenant and everything it has. There is no way back."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with schema_context("public"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f'DROP SCHEMA IF EXISTS "{tenant.schema_name}" CASCADE')
         tenant.delete()
 
@@ -73,3 +73,20 @@ def ensure_public() -> Tenant:
 
 def _clone_template(schema: str) -> None:
     CloneSchema().clone_schema(TEMPLATE, schema)
+    with connection.cursor() as cursor:
+        # the clone function calls unique constraints by names of its own; migrations drop and alter them by theirs
+        cursor.execute(RENAMED, {"template": TEMPLATE, "schema": schema})
+        for table, found, right in cursor.fetchall():
+            cursor.execute(f'ALTER TABLE "{schema}"."{table}" RENAME CONSTRAINT "{found}" TO "{right}"')
+
+
+RENAMED = """
+    SELECT t.relname, ours.conname, theirs.conname
+    FROM pg_constraint theirs
+    JOIN pg_class theirs_table ON theirs_table.oid = theirs.conrelid
+    JOIN pg_class t ON t.relname = theirs_table.relname AND t.relnamespace = %(schema)s::regnamespace
+    JOIN pg_constraint ours ON ours.conrelid = t.oid AND ours.contype = theirs.contype
+        AND pg_get_constraintdef(ours.oid) = pg_get_constraintdef(theirs.oid)
+    WHERE theirs.connamespace = %(template)s::regnamespace AND theirs.contype IN ('u', 'p')
+        AND ours.conname <> theirs.conname
+"""
