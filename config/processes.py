@@ -1,8 +1,4 @@
-"""Runs a few processes together: one output, one end.
-
-Honcho was tried first (docs/adr/0002): a process forked between it and each child outlives it, a second Ctrl-C changes nothing, and
-a signal during the start leaves children behind.
-"""
+"""Runs a few processes together: one output, one end. Why not a process runner from the shelf: docs/adr/0004."""
 
 from __future__ import annotations
 

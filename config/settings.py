@@ -109,7 +109,7 @@ PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=60)
 SWEEP_HOURS = env.int("SWEEP_HOURS", default=24)  # a full listing finds deletions without tombstones
 
 # --- the demo on one machine (`manage.py run`) ----------------------------------------------------------------------
-SANDBOX_PORT = env.int("SANDBOX_PORT", default=9001)
+SANDBOX_PORT = env.int("SANDBOX_PORT", default=9001)  # 0: no sandbox, the tools at their real addresses
 DEMO_PASSWORD = env("DEMO_PASSWORD", default="")  # empty: `manage.py demo` refuses
 
 # --- people, sessions, security ------------------------------------------------------------------------------------

@@ -40,8 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; tests only
 
 
+#: The data layer and the workers: these run once more on PostgreSQL, Redis and RabbitMQ (`pytest -m servers`).
+ON_SERVERS = tuple(
+    str(database.ROOT / "tests" / part)
+    for part in (
+        "config/test_fixtures.py",
+        "config/test_run.py",
+        "crm",
+        "integrations/scheduling",
+        "integrations/services",
+        "integrations/sync",
+        "simulation",
+        "tenants",
+        "transport/test_limiter.py",
+    )
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if str(item.path).startswith(ON_SERVERS):
+            item.add_marker("servers")
         marker = item.get_closest_marker("django_db")
         asked = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
         if asked or (marker and marker.kwargs.get("transaction")):

@@ -52,6 +52,7 @@ def take_slot() -> None:
             continue
         _slot.append(lock)
         os.environ["VAR_DIR"] = str(base / str(number))
+        os.environ["CELERY_QUEUE"] = f"raccord-test-{number}"
         (base / str(number) / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
         return
     raise RuntimeError("99 test sessions at once")

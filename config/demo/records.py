@@ -51,8 +51,8 @@ CONTACT_NOTES = (
 )
 TAGS = ("Newsletter 2026", "Trade fair", "Referral", "VIP", "Supplier", "Press")
 WORK = (
-    "Packaging for {}", "Rebranding of {}", "Spring catalogue for {}", "New website for {}", "Labels for {}", "Trade fair stand of {}",
-    "Photo shoot for {}", "Signage for {}",
+    "Packaging for {}", "Rebranding of {}", "Spring catalogue for {}", "New website for {}", "Labels for {}",
+    "Trade fair stand of {}", "Photo shoot for {}", "Signage for {}",
 )  # fmt: skip
 DEAL_NOTES = (
     "First draft liked; the price is open.",

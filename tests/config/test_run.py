@@ -19,7 +19,7 @@ from django.conf import settings
 
 from tests import database
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 START_SECONDS = 90
 
 
@@ -86,7 +86,7 @@ def free_port() -> int:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("run")
     with database.of_its_own("run") as url:
-        found = Installation(folder, DATABASE_URL=url, CELERY_QUEUE=f"run-{os.getpid()}")
+        found = Installation(folder, DATABASE_URL=url, CELERY_QUEUE=os.environ["CELERY_QUEUE"] + "-run")
         yield found
         if found.process.poll() is None:
             found.stop(signal.SIGKILL)

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         stop_on_signals()
         began = time.monotonic()
         lock = _lock(settings.VAR_DIR / "run.lock")
-        own_sandbox = not settings.PROVIDER_BASE_URLS
+        own_sandbox = bool(settings.SANDBOX_PORT) and not settings.PROVIDER_BASE_URLS
         _need_port(settings.PORT, "PORT")
         if own_sandbox:
             _need_port(settings.SANDBOX_PORT, "SANDBOX_PORT")
