@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,6 +17,10 @@ from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance
 from integrations.transport.http import Transport
 from integrations.transport.limiter import Limiter
+
+
+#: One short retry; a longer pause that the tool asks for is told instead of sat through.
+PERSON_WAITS: dict[str, Any] = {"waits": (1,), "max_wait": 10.0}
 
 
 class ProviderOff(Exception):
@@ -51,7 +56,10 @@ def open_with(
     bucket: str = "",
     before_send: Callable[[bool], None] | None = None,
 ) -> Adapter:
-    """An adapter for credentials that may not be stored yet (the connect step)."""
+    """An adapter for credentials that may not be stored yet (the connect step).
+
+    Without `before_send` it is no run that asks but a person, who learns soon that the tool does not answer.
+    """
     provider = Provider.objects.filter(slug=slug, is_active=True, is_present=True).first()
     if provider is None:
         raise ProviderOff(slug)
@@ -67,6 +75,7 @@ def open_with(
         limits=limits,
         limiter=limiter(),
         timeout=settings.PROVIDER_TIMEOUT_SECONDS,
+        **({} if before_send else PERSON_WAITS),
         before_send=before_send,
         secrets=[value for value in credentials.values() if value],
         allow_private=bool(override) and urlsplit(override).hostname in ("localhost", "127.0.0.1", "::1"),
