@@ -13,6 +13,7 @@ from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas.inbox import Conflict, Resolve, SetAside
 from integrations.models import Conflict as ConflictRow
 from integrations.models import SetAside as SetAsideRow
+from integrations.services import conflicts
 
 router = Router(tags=["Inbox"], auth=VIEWER)
 
@@ -44,12 +45,8 @@ def get_conflict(request: HttpRequest, conflict_id: UUID) -> Any:
 @router.post("/conflicts/{uuid:conflict_id}/resolve", auth=MEMBER, response=Conflict)
 def resolve_conflict(request: HttpRequest, conflict_id: UUID, body: Resolve) -> Any:
     """Say which side wins. The next run carries it out."""
-    from integrations.services import conflicts
-
     conflict = ConflictRow.objects.select_related("stream__integration").get(pk=conflict_id)
-    conflicts.resolve(conflict, body.winner, request.auth.label)
-    conflict.refresh_from_db()
-    return Conflict.of(conflict)
+    return Conflict.of(conflicts.resolve(conflict, body.winner, request.auth.actor))
 
 
 @router.get("/set-aside", response=SetAsidePage)

@@ -15,7 +15,7 @@ from integrations.api.schemas import integrations as schemas
 from integrations.api.schemas.runs import Run
 from integrations.api.schemas.streams import Collection
 from integrations.models import IntegrationInstance, SyncLog
-from integrations.services import connect, discovery, lifecycle
+from integrations.services import connect, discovery, lifecycle, planning
 from integrations.sync import plan
 
 router = Router(tags=["Integrations"], auth=VIEWER)
@@ -91,9 +91,8 @@ def discover_collections(request: HttpRequest, integration_id: UUID) -> Any:
 @router.post("/{uuid:integration_id}/plan", response=schemas.Plan)
 def plan_integration(request: HttpRequest, integration_id: UUID) -> Any:
     """What a run would do now, without doing it."""
-    from integrations.services import planning
-
-    return schemas.Plan(streams=[_stream_plan(one) for one in planning.make(found(integration_id)).streams])
+    planned = planning.make(found(integration_id))
+    return schemas.Plan(streams=[_stream_plan(one) for one in planned.streams], problems=planned.problems)
 
 
 @router.post("/{uuid:integration_id}/activate", auth=ADMIN, response=schemas.Integration)

@@ -68,7 +68,10 @@ CODES: dict[str, tuple[int, str]] = {
     "one_way_only": (422, "These fields can flow in one direction only"),
     "mapped_twice": (422, "A field is mapped twice"),
     "cannot_create_fields": (409, "The provider lets nobody create fields"),
-    "settled_already": (409, "The conflict is settled already"),
+    "cannot_resolve": (409, "The provider lists all its collections"),
+    "existence": (409, "The edit won over the deletion"),
+    "not_linked": (409, "The record is not linked any more"),
+    "unfit": (422, "The value cannot be written on that side"),
     # what a provider answered
     "authentication_failed": (422, "The provider does not accept the credentials"),
     "access_denied": (422, "The provider does not allow this with these credentials"),

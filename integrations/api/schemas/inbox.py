@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from integrations.api.schemas import Body
 from integrations.models import Conflict as ConflictRow
 from integrations.models import SetAside as SetAsideRow
 
@@ -66,7 +67,7 @@ class Conflict(Schema):
         return cls(**{name: getattr(row, name) for name in plain}, stream=row.stream_id, run=row.run_id)
 
 
-class Resolve(Schema):
+class Resolve(Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"winner": "local"}]})
 
     winner: Literal["local", "remote"]

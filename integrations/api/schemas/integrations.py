@@ -10,6 +10,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import ConfigDict, model_validator
 
+from integrations.api.schemas import Body
 from integrations.api.schemas.runs import RUN, Run
 from integrations.models import IntegrationInstance
 from integrations.scheduling.models import Due
@@ -94,23 +95,21 @@ class Integration(Schema):
         )
 
 
-class IntegrationCreate(Schema):
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"provider": "notion", "name": "Team wiki"}]}
-    )
+class IntegrationCreate(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"provider": "notion", "name": "Team wiki"}]})
 
     provider: str = Field(description="A provider's `slug`.")
     name: str = Field("", max_length=100, description="Empty: the provider's name.")
 
 
-class IntegrationChange(Schema):
+class IntegrationChange(Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"frequency": "hourly"}]})
 
     name: str | None = Field(None, max_length=100)
     frequency: FREQUENCY | None = None
 
 
-class Credentials(Schema):
+class Credentials(Body):
     """The fields that the provider's way to connect asks for, each as text."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"token": "ntn_sandbox_demo"}]})
@@ -122,9 +121,8 @@ class Credentials(Schema):
     @model_validator(mode="before")
     @classmethod
     def _texts(cls, data: Any) -> Any:
-        given = data if isinstance(data, dict) else getattr(data, "_obj", None)
-        if isinstance(given, dict):
-            for name, value in given.items():
+        if isinstance(data, dict):
+            for name, value in data.items():
                 if name != "another_account" and not (isinstance(value, str) and len(value) <= 5000):
                     raise ValueError(f"{str(name)[:50]} must be text of at most 5000 characters")
         return data
@@ -140,7 +138,7 @@ class Checked(Schema):
     account: Account
 
 
-class SyncAsk(Schema):
+class SyncAsk(Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"whole": False}]})
 
     whole: bool = Field(
@@ -169,9 +167,9 @@ class PlanLine(Schema):
     side: Literal["here", "there"]
     action: str = Field(description="created, updated, deleted, restored, linked, set_aside or conflict.")
     title: str
-    remote_id: str | None
-    record_id: UUID | None
-    changes: dict[str, Any] = Field(description="{field: [now, then]}, on `side`.")
+    remote_id: str = Field(description="Empty for what would be created there.")
+    record_id: UUID | None = Field(description="null for what would be created here.")
+    changes: dict[str, Any] = Field(description="{the field's label: [now, then]}, on `side`.")
     reason: str
 
 
@@ -205,17 +203,19 @@ class Plan(Schema):
                                     "title": "Ada Rossi",
                                     "remote_id": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
                                     "record_id": None,
-                                    "changes": {"name": [None, "Ada Rossi"], "email": [None, "ada@rossi.example"]},
+                                    "changes": {"Name": [None, "Ada Rossi"], "E-mail": [None, "ada@rossi.example"]},
                                     "reason": "",
                                 }
                             ],
                             "problems": [],
                             "truncated": False,
                         }
-                    ]
+                    ],
+                    "problems": [],
                 }
             ]
         }
     )
 
     streams: list[StreamPlan]
+    problems: list[str]

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 
 from crm import registry
 from crm.records import Item
+from integrations.api.schemas import Body
 
 VERSION = "2026-09-15T09:30:12.480133+00:00"
 VALUES = {
@@ -126,9 +127,8 @@ class Record(Schema):
         return cls(id=item.id, entity=item.entity, title=item.title, values=item.values, version=item.version)  # type: ignore[arg-type]
 
 
-class RecordCreate(Schema):
+class RecordCreate(Body):
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"values": {"name": "Ada Rossi", "email": "ada@rossi.example", "tags": ["VIP"]}}]
         },
@@ -137,10 +137,8 @@ class RecordCreate(Schema):
     values: dict[str, Any] = Field(description="Fields by name; those left out stay empty.")
 
 
-class RecordChange(Schema):
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"values": {"status": "Customer"}, "version": VERSION}]}
-    )
+class RecordChange(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"values": {"status": "Customer"}, "version": VERSION}]})
 
     values: dict[str, Any] = Field(description="The fields to set; the others stay as they are. null empties a field.")
     version: str = Field(
@@ -148,18 +146,15 @@ class RecordChange(Schema):
     )
 
 
-class BulkItem(Schema):
-    model_config = ConfigDict(extra="forbid")
-
+class BulkItem(Body):
     action: Literal["create", "update", "delete"]
     id: UUID | None = Field(None, description="Which record; not for `create`.")
     values: dict[str, Any] = Field(default_factory=dict)
     version: str = ""
 
 
-class Bulk(Schema):
+class Bulk(Body):
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

@@ -11,6 +11,7 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from integrations.adapters import base
+from integrations.api.schemas import Body
 from integrations.models import FieldMapping
 from integrations.models import Stream as Row
 from integrations.services import standing
@@ -191,9 +192,8 @@ class Stream(Schema):
         ]
 
 
-class StreamCreate(Schema):
+class StreamCreate(Body):
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"collection": COLLECTION["id"], "entity": "contact", "direction": "both"}],
         },
@@ -212,10 +212,8 @@ class StreamCreate(Schema):
         return self.model_dump(exclude={"collection", "entity"}, exclude_none=True)
 
 
-class StreamChange(Schema):
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"policy": "remote", "match_fields": ["email", "name"]}]}
-    )
+class StreamChange(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"policy": "remote", "match_fields": ["email", "name"]}]})
 
     direction: DIRECTION | None = None
     policy: POLICY | None = None
@@ -246,9 +244,7 @@ class Mapping(Schema):
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
 
 
-class MappingWanted(Schema):
-    model_config = ConfigDict(extra="forbid")
-
+class MappingWanted(Body):
     remote: str = Field(description="The remote field's id.")
     local: str = Field(description="The local field's name.")
     direction: DIRECTION | None = Field(None, description="Left out: as far as the two fields allow.")
@@ -258,11 +254,10 @@ class MappingWanted(Schema):
     )
 
 
-class Mappings(Schema):
+class Mappings(Body):
     """All mappings of the stream: what is left out is mapped no more."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -367,9 +362,8 @@ class PreviewRow(Schema):
     cells: list[PreviewCell]
 
 
-class NewField(Schema):
+class NewField(Body):
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"name": "Priority", "type": "select", "options": ["Low", "Normal", "High"]}],
         },
@@ -380,9 +374,8 @@ class NewField(Schema):
     options: list[str] = Field(default_factory=list, max_length=100)
 
 
-class Link(Schema):
+class Link(Body):
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"link": "https://www.notion.so/0f6b8c1d2e3f4a5b8c7d9e0f1a2b3c4d"}]},
     )
 
