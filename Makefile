@@ -49,4 +49,4 @@ clean:  ## remove what was made here: .venv, caches and var (the local data!)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Raccord needs Python 3.11 or newer: make PYTHON=python3.11 …")'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
