@@ -22,6 +22,7 @@ from integrations.services.adapters import ProviderOff, open_adapter
 from integrations.services.connect import mark
 from integrations.sync import engine
 from integrations.sync.pull import BrakeApplied
+from integrations.sync.store import MappingChanged
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def _work(integration: IntegrationInstance, run: SyncLog, lease: Lease) -> str:
                 engine.work(turn, _streams(integration))
             finally:
                 _keep_exchanges(run, adapter)
-    except engine.SliceOver:
+    except (engine.SliceOver, MappingChanged):
         due_at = timezone.now()
         leases.release(
             lease, due_at, Priority.BACKFILL if lease.priority > Priority.PERSON else lease.priority, lease.trigger
@@ -152,7 +153,8 @@ def _end(
 def _keep_exchanges(run: SyncLog, adapter: object) -> None:
     failures = getattr(getattr(adapter, "transport", None), "failures", ())
     if failures:
-        SyncLog.objects.filter(pk=run.pk).update(exchanges=[asdict(failure) for failure in failures])
+        kept = [asdict(failure) | {"at": str(failure.at)} for failure in failures]
+        SyncLog.objects.filter(pk=run.pk).update(exchanges=kept)
 
 
 def _wake(integration: IntegrationInstance) -> None:

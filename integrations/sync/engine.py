@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.adapters import errors
 from integrations.adapters.base import Adapter, Record
 from integrations.models import LinkState, RecordLink, Stream, SyncLog
 from integrations.scheduling.leases import Lease
@@ -20,6 +22,7 @@ from integrations.sync import pull as pulling
 from integrations.sync import push as pushing
 from integrations.sync import tables
 from integrations.sync.apply import apply
+from integrations.sync.fields import schema_of
 from integrations.sync.store import Store
 from values import Type
 
@@ -63,26 +66,85 @@ class Slice:
 
 
 def work(turn: Slice, streams: Sequence[Stream]) -> None:
-    """Bring the streams into step. Raises SliceOver, Cancelled, LeaseLost, BrakeApplied and the adapter's errors."""
-    stores = [Store(turn.run, stream, turn.lease, turn.adapter) for stream in targets_first(streams)]
-    for store in stores:
-        turn.report(store, "reading")
-        if store.outbound:
-            pushing.recover(store)
-        _each(turn, pulling.pull(store))
-        if pulling.sweep_is_due(store):
-            turn.report(store, "listing")
-            _each(turn, pulling.sweep(store), may_yield=False)
+    """Bring the streams into step. Raises SliceOver, Cancelled, LeaseLost, BrakeApplied and the adapter's errors.
+
+    What concerns one stream only (its table is gone, a mapped field is gone) is written on the stream, and the others go on.
+    """
+    stores = []
+    for stream in targets_first(streams):
+        with _own_trouble(turn, stream) as fine:
+            look_at_schema(turn.adapter, stream)
+            store = Store(turn.run, stream, turn.lease, turn.adapter)
+            _bring_in(turn, store)
+            stores.append(store)
+        _note(stream, fine)
     for _round in range(ROUNDS):
         end_waiting(stores)
         sent = 0
         for store in stores:
             if store.outbound and store.stream.listed_at:
-                sent += _push(turn, store)
+                with _own_trouble(turn, store.stream):
+                    sent += _push(turn, store)
         if not sent:
             break
     for store in stores:
         turn.report(store, "done")
+
+
+def _bring_in(turn: Slice, store: Store) -> None:
+    turn.report(store, "reading")
+    if store.outbound:
+        pushing.recover(store)
+    _each(turn, pulling.pull(store))
+    if pulling.sweep_is_due(store):
+        turn.report(store, "listing")
+        _each(turn, pulling.sweep(store), may_yield=False)
+
+
+# --- trouble of one stream ------------------------------------------------------------------------------------------
+
+
+def look_at_schema(adapter: Adapter, stream: Stream) -> None:
+    """Describe the collection anew. Raises SchemaChanged when a mapped field is gone or holds something else now."""
+    found = adapter.describe(stream.collection)
+    known = schema_of(stream)
+    lost, names = [], {}
+    for mapped in stream.mappings.all():
+        old, new = known.field(mapped.remote), found.field(mapped.remote)
+        names[mapped.remote] = mapped.remote_name
+        if new is None or (old is not None and old.type != new.type):
+            lost.append(mapped.remote)
+    if found != known:
+        kept = asdict(found)
+        if lost:  # what the mapping was made for stays known, so that a field that comes back is recognised
+            fields = {f["id"]: f for f in kept["fields"]} | {f.id: asdict(f) for f in known.fields if f.id in lost}
+            kept["fields"] = list(fields.values())
+        stream.schema, stream.collection_name = kept, found.collection.name
+        Stream.objects.filter(pk=stream.pk).update(schema=kept, collection_name=found.collection.name)
+    if lost:
+        raise errors.SchemaChanged(", ".join(f"“{names[one]}”" for one in lost), tuple(lost))
+
+
+@contextmanager
+def _own_trouble(turn: Slice, stream: Stream) -> Iterator[list[bool]]:
+    """Write down what concerns this stream alone; answers an empty list when there was trouble."""
+    fine = [True]
+    try:
+        yield fine
+    except errors.AdapterError as error:
+        if error.concerns != "stream":
+            raise
+        fine.clear()
+        turn.lease.hold()
+        stream.problem_code, stream.problem_detail = error.code, str(error)[:2000]
+        Stream.objects.filter(pk=stream.pk).update(problem_code=error.code, problem_detail=stream.problem_detail)
+
+
+def _note(stream: Stream, fine: list[bool]) -> None:
+    """A trouble that is over is forgotten."""
+    if fine and stream.problem_code:
+        stream.problem_code = stream.problem_detail = ""
+        Stream.objects.filter(pk=stream.pk).update(problem_code="", problem_detail="")
 
 
 def _push(turn: Slice, store: Store) -> int:

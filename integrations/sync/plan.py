@@ -79,6 +79,8 @@ class NoLease:
 
 def plan_run(integration: IntegrationInstance, streams: Sequence[Stream], adapter: Adapter) -> Plan:
     """Plan the next run. Raises the adapter's errors."""
+    for stream in streams:
+        engine.look_at_schema(adapter, stream)
     stores = [
         Store(SyncLog(integration=integration), stream, NoLease(), adapter)  # type: ignore[arg-type]
         for stream in engine.targets_first(streams)

@@ -26,6 +26,10 @@ T = TypeVar("T")
 TRIES = 4  # a deadlock with somebody's bulk edit is tried again
 
 
+class MappingChanged(Exception):
+    """Somebody edited the stream while a run works with it: the run starts anew with what holds now."""
+
+
 class Store:
     """Everything that pull and push need to know of a stream, and the only door to its tables."""
 
@@ -66,6 +70,7 @@ class Store:
             try:
                 with transaction.atomic():
                     self.lease.hold()
+                    self._hold_version()
                     feed.sign(self.actor)
                     result = work()
                     counts = self._flush()
@@ -76,6 +81,12 @@ class Store:
                     raise
                 log.info("transaction of %s tried again: %s", self.stream.pk, error)
         raise AssertionError("unreachable")
+
+    def _hold_version(self) -> None:
+        """A run works with one version of the mapping; nobody can change it before this transaction ends."""
+        held = Stream.objects.select_for_update(no_key=True).filter(pk=self.stream.pk).values_list("version", flat=True)
+        if held.first() != self.stream.version:
+            raise MappingChanged(str(self.stream.pk))
 
     def touch(self, line: Line) -> None:
         self.tally.add(line)

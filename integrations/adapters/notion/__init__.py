@@ -162,7 +162,8 @@ class NotionAdapter(Adapter):
 
     def describe(self, collection: str) -> Schema:
         source = self._source(collection, fresh=True)
-        return translate.to_schema(self._collection(source, {}), source["properties"])
+        home = Collection(source["id"], _title(source), url=source.get("url") or "")  # where it lives costs a request
+        return translate.to_schema(home, source["properties"])
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -414,7 +415,7 @@ class NotionAdapter(Adapter):
             if page not in parents:
                 parents[page] = self._page_title(page)
             path = parents[page]
-        return Collection(source["id"], translate.text(source["title"]) or "Untitled", path, source.get("url") or "")
+        return Collection(source["id"], _title(source), path, source.get("url") or "")
 
     def _page_title(self, ident: str) -> tuple[str, ...]:
         try:
@@ -423,6 +424,10 @@ class NotionAdapter(Adapter):
             return ()
         title = next((translate.text(prop["title"]) for prop in properties if prop["type"] == "title"), None)
         return (title,) if title else ()
+
+
+def _title(source: Mapping[str, Any]) -> str:
+    return translate.text(source["title"]) or "Untitled"
 
 
 def _path(ident: str | None) -> str:
