@@ -54,7 +54,8 @@ def test_revoked_key_stops_and_reconnecting_loses_nothing(linked, notion):
     run = run_once(linked)
     assert (run.state, run.error_code) == ("failed", "authentication_failed")
     assert (linked.status, linked.status_code) == (Status.ATTENTION, "authentication_failed")
-    connect.connect(linked, {"token": notion.post("tokens/add", token="ntn_second_key")["token"]})
+    notion.post("tokens/add", token="ntn_second_key")
+    connect.connect(linked, {"token": "ntn_second_key"})
     assert linked.status == Status.ACTIVE
     sync(linked)
     assert notion.row(remote_id)["values"]["Phone"] == "written while revoked"
