@@ -141,11 +141,12 @@ class RecordForm(forms.Form):
         described, field = self.entity.fields[own], self.fields[name]
         base = self.base.get(own)
         try:
+            given: Any
             shown = field.prepare_value(self.initial.get(name))
             if isinstance(field, Money):
                 given = field.compress([Decimal(base["amount"]), base.get("currency")]) if base else None
             elif described.type is Type.DATETIME:
-                given = shown and dt.datetime.fromisoformat(base).replace(second=0, microsecond=0)
+                given = shown and dt.datetime.fromisoformat(str(base)).replace(second=0, microsecond=0)
             else:
                 given = field.clean(shown)
             return _canonical(described, given)
@@ -167,7 +168,7 @@ def _field(
     described: Field, people: People, base: Value, titles: dict[str, dict[str, str]], currency: str
 ) -> forms.Field:
     common: dict[str, Any] = {"label": described.label, "required": described.required}
-    length = {"max_length": described.max_length} if described.max_length else {}
+    length: dict[str, Any] = {"max_length": described.max_length} if described.max_length else {}
     match described.type:
         case Type.LONG_TEXT:
             return forms.CharField(**common, widget=forms.Textarea(attrs={"rows": 4}), strip=False)

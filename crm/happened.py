@@ -72,7 +72,8 @@ def _latest() -> list[dict[str, Any]]:
         title=Coalesce(KeyTextTransform("title", "after"), KeyTextTransform("title", "before")),
         words=Coalesce(F("name"), F("title")),
     )
-    return list(changes.values("entity", "operation", "actor", "origin", "at", "record_id", "words")[:LOOKED_AT])
+    shown = changes.values("entity", "operation", "actor", "origin", "at", "record_id", "words")
+    return [dict(change) for change in shown[:LOOKED_AT]]
 
 
 def _entry(group: list[dict[str, Any]], is_cut: bool) -> dict[str, Any]:

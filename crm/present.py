@@ -95,7 +95,7 @@ class Presenter:
         return Shown("badges", parts=tuple((name, "") for name in value))
 
     def _person(self, described: Field, value: Value) -> Shown:
-        emails = value if isinstance(value, list) else [value]
+        emails: list[str] = value if isinstance(value, list) else [value]
         return Shown("person", ", ".join(self.people.names.get(email, email) for email in emails))
 
     def _email(self, described: Field, value: Value) -> Shown:

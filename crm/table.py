@@ -95,12 +95,12 @@ def _chips(entity: Entity, listed: Listing, address: Address) -> list[dict[str, 
     for chip in filters.available(entity, listed.people):
         value = chosen.get(chip.name)
         options = [
-            {"label": words, "url": address(**{chip.name: key}), "active": key == value, "count": ""}
+            {"label": words, "url": address(False, **{chip.name: key}), "active": key == value, "count": ""}
             for key, words in chip.options
         ]
         if chip.name in entity.columns_shown or value:
             words = next((option["label"] for option in options if option["active"]), value or "")
-            clear = address(**{chip.name: ""})
+            clear = address(False, **{chip.name: ""})
             own.append({"label": chip.label, "value": words, "clear_url": clear, "options": options})
         else:
             others += [option | {"label": f"{chip.label}: {option['label']}"} for option in options]

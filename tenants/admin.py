@@ -75,9 +75,7 @@ class TenantAdmin(StaffAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         due = Due.objects.filter(tenant=OuterRef("pk")).order_by().values("tenant").annotate(n=Count("pk")).values("n")
         tenants = super().get_queryset(request).exclude(schema_name="public")
-        return tenants.annotate(
-            members=Count("memberships", distinct=True), integrations=Coalesce(Subquery(due), 0)
-        )
+        return tenants.annotate(members=Count("memberships", distinct=True), integrations=Coalesce(Subquery(due), 0))
 
     @admin.display(description=_("members"), ordering="members")
     def member_count(self, tenant: Any) -> int:
@@ -162,7 +160,9 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         return self.inlines if obj else ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        mine = self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, "is_staff", "is_superuser")
+        mine = (
+            self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, "is_staff", "is_superuser")
+        )
         return (*mine, "email") if obj else mine  # the tenants' people are matched by e-mail
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

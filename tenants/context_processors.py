@@ -8,16 +8,20 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from tenants.models import Membership
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Tenant, role and the person's other tenants. On the public host only the addresses."""
     tenant = getattr(request, "tenant", None)
-    context: dict[str, Any] = {"public_url": public_url(), "theme": getattr(request.user, "theme", "") if hasattr(request, "user") else ""}
+    theme = getattr(getattr(request, "user", None), "theme", "")
+    context: dict[str, Any] = {"public_url": public_url(), "theme": theme}
     if tenant is None or tenant.schema_name == "public" or getattr(request, "membership", None) is None:
         return context
     from crm.frame import nav_entities
     from integrations.ui.frame import inbox_count
 
+    mine = Membership.objects.filter(user_id=request.membership.user_id).select_related("tenant")
     return context | {
         "tenant": tenant,
         "role": request.membership.get_role_display(),
@@ -25,7 +29,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "may_manage": request.membership.may("admin"),
         "tenants": [
             {"name": m.tenant.name, "url": reverse("account:go", args=[m.tenant.slug]), "slug": m.tenant.slug}
-            for m in request.user.memberships.select_related("tenant").order_by("tenant__name")
+            for m in mine.order_by("tenant__name")
         ],
         "nav_entities": nav_entities(),
         "inbox_count": inbox_count(),

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.sessions.models import Session
 from django.core import signing
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone

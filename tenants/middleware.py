@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django_tenants.middleware.main import TenantMainMiddleware
 
-from tenants.models import Membership
+from tenants.models import Membership, User
 
 View = Callable[..., HttpResponse]
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -30,6 +30,12 @@ class TenantHostMiddleware(TenantMainMiddleware):
 
 def is_public(request: HttpRequest) -> bool:
     return request.tenant.schema_name == "public"
+
+
+def person(request: HttpRequest) -> User:
+    """Whoever is signed in; behind the membership check that is always somebody."""
+    assert isinstance(request.user, User)  # noqa: S101 - for the type checker
+    return request.user
 
 
 def for_everybody(view: View) -> View:

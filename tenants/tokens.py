@@ -16,9 +16,7 @@ SHOWN = 12  # characters that lists show so that a person recognises a token
 USED_STEP = timedelta(minutes=1)  # `used_at` is kept to the minute, so that a busy client does not write at every call
 
 
-def create_token(
-    tenant: Tenant, name: str, role: str = Role.ADMIN, by: User | None = None
-) -> tuple[ApiToken, str]:
+def create_token(tenant: Tenant, name: str, role: str = Role.ADMIN, by: User | None = None) -> tuple[ApiToken, str]:
     """The row and the token itself, which nobody can read again."""
     plain = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(

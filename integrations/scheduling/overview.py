@@ -26,7 +26,9 @@ def staff_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     due = reverse("admin:scheduling_due_changelist")
     return context | {
         "cards": [
-            _card(_("Tenants"), Tenant.objects.exclude(schema_name="public").count(), "admin:tenants_tenant_changelist"),
+            _card(
+                _("Tenants"), Tenant.objects.exclude(schema_name="public").count(), "admin:tenants_tenant_changelist"
+            ),
             _card(_("People"), User.objects.filter(is_active=True).count(), "admin:tenants_user_changelist"),
             _card(_("Providers"), Provider.objects.filter(is_active=True).count(), "admin:catalog_provider_changelist"),
             {"label": _("Running now"), "value": work["running"], "url": due, "note": _notes(work)},
@@ -34,7 +36,7 @@ def staff_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "late": {
             "headers": [_("Tenant"), _("Integration"), _("Due since"), _("Priority")],
             "rows": [
-                [str(row.tenant), str(row.integration_id), timesince(row.due_at, now), row.get_priority_display()]
+                [str(row.tenant), str(row.integration_id), timesince(row.due_at or now, now), row.get_priority_display()]
                 for row in Due.objects.filter(late).select_related("tenant").order_by("due_at")[:SHOWN]
             ],
         },
@@ -42,7 +44,12 @@ def staff_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _card(label: str, value: int, name: str) -> dict[str, Any]:
-    return {"label": label, "value": formats.number_format(value, force_grouping=True), "url": reverse(name), "note": ""}
+    return {
+        "label": label,
+        "value": formats.number_format(value, force_grouping=True),
+        "url": reverse(name),
+        "note": "",
+    }
 
 
 def _notes(work: dict[str, int]) -> str:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from tenants import hand_off, team
 from tenants.account import sign_in as door
 from tenants.account.forms import JoinForm, PreferencesForm, SignInForm, SignUpForm, check_password
-from tenants.middleware import for_everybody, is_public
+from tenants.middleware import for_everybody, is_public, person
 from tenants.models import Membership, User
 
 
@@ -101,9 +101,7 @@ def go(request: HttpRequest, slug: str) -> HttpResponse:
     """To one of the person's organisations, from whichever host they are on."""
     if not request.user.is_authenticated:
         return redirect(door.sign_in_address(request.path))
-    membership = get_object_or_404(
-        Membership.objects.select_related("tenant"), user=request.user, tenant__slug=slug
-    )
+    membership = get_object_or_404(Membership.objects.select_related("tenant"), user=request.user, tenant__slug=slug)
     return redirect(hand_off.link(request, request.user, membership.tenant))
 
 
@@ -114,7 +112,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     path = hand_off.enter(request, request.GET.get("token", ""))
     if path is None:
         return redirect(settings.SIGN_IN_PATH)
-    return keep_theme(see_other(path), request.user)
+    return keep_theme(see_other(path), person(request))
 
 
 @for_everybody
@@ -125,8 +123,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if asked is None:
         return render(request, "account/join_void.html", status=404)
     known = User.objects.filter(email=asked.email).first()
+    form: SignInForm | JoinForm | None = None
     if known and request.user == known:
-        form = None
+        pass
     elif known:
         form = SignInForm(request.POST or None, initial={"email": known.email})
         form.fields["email"].disabled = True
@@ -141,9 +140,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "account/join.html", {"form": form, "asked": asked, "known": known}, status=status)
 
 
-def _invited(
-    request: HttpRequest, form: SignInForm | JoinForm | None, known: User | None, email: str
-) -> User | None:
+def _invited(request: HttpRequest, form: SignInForm | JoinForm | None, known: User | None, email: str) -> User | None:
     if form is None:
         return known
     if not form.is_valid():
@@ -168,9 +165,9 @@ def preferences(request: HttpRequest) -> HttpResponse:
     form = PreferencesForm(request.POST or None, instance=request.user)
     if form.is_valid():
         form.save()
-        team.rename(request.user)
+        team.rename(person(request))
         messages.success(request, _("Your preferences are saved."))
-        return keep_theme(see_other(reverse("account:preferences")), request.user)
+        return keep_theme(see_other(reverse("account:preferences")), person(request))
     return render(request, "account/preferences.html", {"form": form}, status=422 if form.errors else 200)
 
 

@@ -10,12 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from tenants.account.forms import EmailField
 from tenants.models import Role, Tenant
 
-CURRENCIES = ("EUR", "USD", "GBP", "CHF", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "JPY", "CNY", "INR", "BRL", "MXN", "ZAR", "MAD", "TND", "XOF")
+CURRENCIES = "EUR USD GBP CHF CAD AUD SEK NOK DKK PLN CZK HUF RON JPY CNY INR BRL MXN ZAR MAD TND XOF".split()
 
 
 class OrganisationForm(forms.ModelForm):
     currency = forms.ChoiceField(
-        label=_("Currency"), choices=[(code, code) for code in CURRENCIES], help_text=_("What a new amount starts with.")
+        label=_("Currency"),
+        choices=[(code, code) for code in CURRENCIES],
+        help_text=_("What a new amount starts with."),
     )
 
     class Meta:
@@ -42,5 +44,7 @@ class InviteForm(forms.Form):
 class TokenForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What uses it, so that you know it again."))
     role = forms.ChoiceField(
-        label=_("May do what this role may"), choices=[c for c in Role.choices if c[0] != Role.OWNER], initial=Role.ADMIN
+        label=_("May do what this role may"),
+        choices=[c for c in Role.choices if c[0] != Role.OWNER],
+        initial=Role.ADMIN,
     )

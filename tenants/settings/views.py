@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from tenants import team, tokens
 from tenants.access import require_role
 from tenants.account.views import see_other
+from tenants.middleware import person
 from tenants.models import ApiToken, Membership, Role, Tenant
 from tenants.settings.forms import InviteForm, OrganisationForm, TokenForm
 
@@ -27,7 +28,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     parts = [("settings:home", _("Organisation")), ("settings:members", _("Team"))]
     if request.membership.may(Role.ADMIN):
         parts += [("settings:custom_fields", _("Fields")), ("settings:tokens", _("API tokens"))]
-    here = request.resolver_match.view_name
+    here = request.resolver_match.view_name if request.resolver_match else ""
     return [{"label": label, "url": reverse(name), "active": here.startswith(name)} for name, label in parts]
 
 
@@ -144,7 +145,8 @@ def token_list(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     plain = ""
     if form.is_valid():
-        plain = tokens.create_token(request.tenant, form.cleaned_data["name"], form.cleaned_data["role"], request.user)[1]
+        asked = form.cleaned_data
+        _row, plain = tokens.create_token(request.tenant, asked["name"], asked["role"], person(request))
         form = TokenForm()
     living = ApiToken.objects.filter(tenant=request.tenant, revoked_at=None).select_related("created_by")
     return page(request, "tokens", {"form": form, "tokens": living.order_by("-created_at"), "plain": plain})

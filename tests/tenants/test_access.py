@@ -84,9 +84,9 @@ def test_a_lesser_role_is_refused_and_told_who_can_help(method, page, role, thin
         answer = getattr(browser, method)(page.format(**things))
         assert answer.status_code == 403
         assert tenant.owner.name in answer.content.decode()
-        assert getattr(browser, method)(page.format(**things), headers={"HX-Request": "true"})["Content-Type"].startswith(
-            "text/plain"
-        )
+        assert getattr(browser, method)(page.format(**things), headers={"HX-Request": "true"})[
+            "Content-Type"
+        ].startswith("text/plain")
     assert records.get("contact", things["record"]).values["name"] == "Ada"
 
 

@@ -51,7 +51,14 @@ def test_staff_change_what_is_theirs_in_the_catalog(staff):
 
 def test_a_tenant_is_made_whole(staff, member):
     owner = member(tenant=None, email="owner@fresh.example")
-    form = {"name": "Fresh", "slug": "fresh", "owner": owner.pk, "timezone": "Europe/Rome", "currency": "CHF", "language": "it"}
+    form = {
+        "name": "Fresh",
+        "slug": "fresh",
+        "owner": owner.pk,
+        "timezone": "Europe/Rome",
+        "currency": "CHF",
+        "language": "it",
+    }
     assert staff.post("/admin/tenants/tenant/add/", form).status_code == 302
     made = Tenant.objects.get(slug="fresh")
     assert schema_exists(made.schema_name) and str(made.timezone) == "Europe/Rome" and made.currency == "CHF"
