@@ -117,7 +117,10 @@ def datetime(value: Any) -> str:
             raise Unfit(f"“{value}” is not a time (a time looks like 2026-09-15T09:00:00Z)") from error
     if not isinstance(value, dt.datetime):
         raise Unfit(f"“{value}” is not a time")
-    value = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+    try:
+        value = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+    except OverflowError as error:  # the first or last day of the calendar, in another zone
+        raise Unfit(f"“{value}” is out of range") from error
     text = value.replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 
@@ -126,6 +129,8 @@ def text(value: Any) -> str | None:
     """Text, or None where there is none. NUL cannot be stored by PostgreSQL and is dropped."""
     if value is None:
         return None
+    if isinstance(value, dict | list):
+        raise Unfit("this is not text")
     value = str(value)
     if "\x00" in value or "\r" in value:
         value = value.replace("\x00", "").replace("\r\n", "\n")
@@ -136,6 +141,10 @@ def names(value: Any) -> list[str] | None:
     """A set of names: each once, sorted, None when there is none."""
     if isinstance(value, str):
         value = [value]
+    if value is not None and (
+        not isinstance(value, list | tuple | set | frozenset) or any(isinstance(one, dict | list) for one in value)
+    ):
+        raise Unfit("this is not a list of names")
     return sorted({str(item) for item in value if item not in (None, "")}) or None if value else None
 
 
@@ -157,10 +166,15 @@ def _money(value: Any) -> dict[str, Any]:
         return {"amount": decimal(value), "currency": None}
     if value.get("amount") is None:
         raise Unfit("money without an amount")
-    return {"amount": decimal(value["amount"]), "currency": value.get("currency") or None}
+    currency = value.get("currency") or None
+    if currency and not (isinstance(currency, str) and len(currency) <= 3):
+        raise Unfit(f"“{currency}” is not a currency (a currency looks like EUR)")
+    return {"amount": decimal(value["amount"]), "currency": currency}
 
 
 def _person(value: Any) -> str | list[str] | None:
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict | list) for one in value)):
+        raise Unfit("this is not a person’s e-mail address")
     if isinstance(value, list):
         return sorted({str(item).strip().lower() for item in value if item}) or None
     return str(value).strip().lower() or None

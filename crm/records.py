@@ -181,19 +181,24 @@ def _fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People,
 
 
 def _dangling(entity: Entity, row: Row) -> dict[str, str]:
-    """Relations to records that do not exist, as errors."""
+    """Relations to records that do not exist, as errors. Of several, only what is no id at all: the others may go later."""
     errors = {}
     for described in entity.fields.values():
-        if not described.target or described.custom or described.many or not row[described.column]:
+        if not described.target or described.custom or not row[described.column]:
             continue
+        given = row[described.column] if described.many else [row[described.column]]
         target = registry.ENTITIES[described.target].model
-        try:
-            if target.objects.filter(pk=row[described.column]).exists():
-                continue
-        except (ValueError, TypeError):
-            pass
-        errors[described.name] = _("%(label)s: there is no such record.") % {"label": described.label}
+        if not all(map(_is_id, given)) or (not described.many and not target.objects.filter(pk=given[0]).exists()):
+            errors[described.name] = _("%(label)s: there is no such record.") % {"label": described.label}
     return errors
+
+
+def _is_id(value: object) -> bool:
+    try:
+        UUID(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_read_only(name: str, ids: Sequence[UUID | str]) -> None:
