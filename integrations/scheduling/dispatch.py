@@ -18,7 +18,15 @@ WAKE_AGAIN_SECONDS = 30
 
 
 def dispatch(limit: int = BATCH) -> int:
-    """Wake what is due, persons first, one per tenant before a second of the same. Answers how many were woken."""
+    """Wake what is due. Answers how many were woken."""
+    found = due_now(limit)
+    for schema, integration_id in found:
+        send_wake(schema, integration_id)
+    return len(found)
+
+
+def due_now(limit: int) -> list[tuple[str, UUID]]:
+    """(schema, integration) to be woken: persons first, one per tenant before a second of the same. Marks them as woken."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -35,10 +43,7 @@ def dispatch(limit: int = BATCH) -> int:
             """,
             [WAKE_AGAIN_SECONDS, limit],
         )
-        found = cursor.fetchall()
-    for schema, integration_id in found:
-        send_wake(schema, integration_id)
-    return len(found)
+        return cursor.fetchall()
 
 
 def send_wake(schema: str, integration_id: UUID) -> None:

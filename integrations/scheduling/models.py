@@ -39,7 +39,7 @@ class Due(models.Model):
     class Meta:
         verbose_name_plural = "due"
         indexes = [
-            models.Index(fields=["priority", "due_at"], name="due_next", condition=models.Q(due_at__isnull=False)),
+            models.Index(fields=["due_at"], name="due_next", condition=models.Q(due_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
