@@ -31,6 +31,13 @@ def attempt(request: HttpRequest, email: str) -> None:
         raise TooMany(_wait(window, limit, "email", email))
 
 
+def sign_up(request: HttpRequest) -> None:
+    """Count a new organisation of this address. Raises TooMany."""
+    window, limit = _window(_store()), _limit()
+    if not window.hit(limit, "sign-up", address(request)):
+        raise TooMany(_wait(window, limit, "sign-up", address(request)))
+
+
 def failed(request: HttpRequest) -> None:
     _window(_store()).hit(_limit(), "address", address(request))
 

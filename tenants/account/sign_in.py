@@ -26,15 +26,7 @@ def check(request: HttpRequest, email: str, password: str, tenant: Tenant | None
     try:
         throttle.attempt(request, email)
     except throttle.TooMany as error:
-        minutes = math.ceil(error.seconds / 60)
-        raise Refused(
-            ngettext(
-                "Too many attempts. For safety, the next one is heard in %(n)s minute.",
-                "Too many attempts. For safety, the next one is heard in %(n)s minutes.",
-                minutes,
-            )
-            % {"n": minutes}
-        ) from error
+        raise Refused(too_many(error)) from error
     user = authenticate(request, username=email, password=password)
     outside = tenant and user and not Membership.objects.filter(tenant=tenant, user=user).exists()
     if user is None or outside:
@@ -42,6 +34,16 @@ def check(request: HttpRequest, email: str, password: str, tenant: Tenant | None
         raise Refused(_("This e-mail and password do not go together here. Check both and try again."))
     throttle.succeeded(email)
     return user
+
+
+def too_many(error: throttle.TooMany) -> str:
+    minutes = math.ceil(error.seconds / 60)
+    words = ngettext(
+        "Too many attempts. For safety, the next one is heard in %(n)s minute.",
+        "Too many attempts. For safety, the next one is heard in %(n)s minutes.",
+        minutes,
+    )
+    return words % {"n": minutes}
 
 
 def wanted_path(request: HttpRequest) -> str:

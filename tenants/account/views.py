@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,11 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from tenants import hand_off, team
+from tenants import hand_off, team, throttle
 from tenants.account import sign_in as door
 from tenants.account.forms import JoinForm, PreferencesForm, SignInForm, SignUpForm, check_password
 from tenants.middleware import for_everybody, is_public, person
-from tenants.models import Membership, User
+from tenants.models import Membership, Tenant, User
 
 
 def landing(request: HttpRequest) -> HttpResponse:
@@ -48,20 +49,31 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @never_cache
 def sign_up(request: HttpRequest) -> HttpResponse:
-    known = request.user if request.user.is_authenticated else None
+    known = person(request) if request.user.is_authenticated else None
     form = SignUpForm(request.POST or None, user=known)
-    if form.is_valid() and (user := known or _person(request, form)):
-        try:
-            tenant = team.found(form.cleaned_data["organisation"], form.cleaned_data["slug"], user)
-        except ValidationError as error:
-            form.add_error("slug" if "slug" in error.message_dict else None, error.messages)
-        else:
-            if not known:
-                login(request, user, backend=hand_off.BACKEND)
-            return see_other(hand_off.link(request, user, tenant))
+    if form.is_valid() and (founded := _found(request, form, known)):
+        user, tenant = founded
+        if not known:
+            login(request, user, backend=hand_off.BACKEND)
+        return see_other(hand_off.link(request, user, tenant))
     port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
     context = {"form": form, "base_host": f"{settings.PUBLIC_HOST}{port}"}
     return render(request, "account/sign_up.html", context, status=422 if form.errors else 200)
+
+
+def _found(request: HttpRequest, form: SignUpForm, known: User | None) -> tuple[User, Tenant] | None:
+    """The organisation and its owner, both or neither. None puts the reason on the form."""
+    try:
+        throttle.sign_up(request)
+        with transaction.atomic():
+            user = known or _person(request, form)
+            asked = form.cleaned_data
+            return (user, team.found(asked["organisation"], asked["slug"], user)) if user else None
+    except throttle.TooMany as error:
+        form.add_error(None, door.too_many(error))
+    except ValidationError as error:
+        form.add_error("slug" if "slug" in error.message_dict else None, error.messages)
+    return None
 
 
 def _person(request: HttpRequest, form: SignUpForm) -> User | None:

@@ -87,3 +87,11 @@ def test_of_two_who_want_one_address_one_gets_it(live_tenant):
         thread.join()
     lifecycle.delete_tenant(Tenant.objects.get(slug="race-track"))
     assert sorted(answers, key=str) == [["slug"], "made"] or sorted(answers, key=str) == ["made", ["slug"]]
+
+
+def test_founding_is_slowed_down_and_leaves_no_half_account(tenant, sign_in, settings):
+    settings.SIGN_IN_ATTEMPTS = "1/15minute"
+    sign_in(None).post("/sign-up/", ASKED)
+    refused = sign_in(None).post("/sign-up/", ASKED | {"slug": "again", "email": "again@nord.example"})
+    assert "Too many" in refused.context["form"].non_field_errors()[0]
+    assert not User.objects.filter(email="again@nord.example").exists()
