@@ -22,7 +22,7 @@ LINES = 50
 RUNS = 30
 #: Runs that found both sides in step: most of them, and of no interest when one looks for what happened.
 TOUCHING = ("created_here", "created_there", "updated_here", "updated_there", "deleted_here", "deleted_there",
-            "linked", "conflicts", "set_aside")  # fmt: skip
+            "linked", "conflict", "set_aside")  # fmt: skip
 QUIET = Q(state=SyncLog.State.DONE) & ~Q(counts__has_any_keys=TOUCHING)
 GLYPHS = {"running": "running", "done": "in_step", "failed": "failing", "cancelled": "paused"}
 
@@ -103,7 +103,7 @@ def of_run(run: SyncLog, action: str) -> dict[str, Any]:
         "sentence": _words(run, provider.name),
         "trigger": words.trigger(run.trigger),
         "took": took(run),
-        "totals": words.totals(run.counts, provider.name, always=("created_here", "created_there", "updated_here", "updated_there")),
+        "totals": words.totals(run.counts, provider.name, always=TOUCHING[:4]),
         "trouble": trouble,
         "filters": _filters(run, action, here),
         "exchanges": [_exchange(one) for one in run.exchanges],

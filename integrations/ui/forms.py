@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils import formats
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from crm import registry
 from integrations.adapters.base import Auth, Collection
@@ -110,7 +110,8 @@ class FrequencyForm(RefusableForm):
             return _("No call until somebody asks.")
         if not cost.calls:
             return _("Less than one call a day.")
-        calls = _("About %(n)s calls a day") % {"n": formats.number_format(cost.calls, force_grouping=True)}
+        number = formats.number_format(cost.calls, force_grouping=True)
+        calls = ngettext("About %(n)s call a day", "About %(n)s calls a day", cost.calls) % {"n": number}
         if cost.share is None:
             return f"{calls}."
         share = _("less than 1 %") if cost.share < 0.01 else f"{cost.share:.0%}".replace("%", " %")

@@ -38,7 +38,7 @@ class Choice:
     direction: str = "both"
 
 
-@dataclass(slots=True)
+@dataclass
 class Mapper:
     """One stream's mapping while a person edits it."""
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from integrations.models import Conflict, IntegrationInstance, RecordLink, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
@@ -16,6 +17,7 @@ from integrations.ui import activity, problems, status, words
 from integrations.ui.tools import tool
 
 RUNS = 8
+SENT = ("created_there", "updated_there", "deleted_there")
 
 
 def live(integration: IntegrationInstance) -> dict[str, Any]:
@@ -26,25 +28,38 @@ def live(integration: IntegrationInstance) -> dict[str, Any]:
     return {
         "integration": integration,
         "standing": status.standing(integration, running, due, streams),
-        "progress": _progress(running, integration) if running else None,
+        "progress": _progress(running, integration, streams) if running else None,
         "due": due,
     }
 
 
-def _progress(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
-    read = run.counts.get("read", 0)
-    seconds = max((timezone.now() - run.started_at).total_seconds(), 1)
+def _progress(run: SyncLog, integration: IntegrationInstance, streams: list[Stream]) -> dict[str, Any]:
+    phase = run.progress.get("phase", "")
+    sent = sum(run.counts.get(key, 0) for key in SENT)
+    left = RecordLink.objects.filter(stream__in=streams, dirty=True).count() if phase == "sending" else 0
     return {
         "run": run,
-        "phase": words.phase(run.progress.get("phase", "")),
+        "trigger": words.trigger(run.trigger),
+        "phase": words.phase(phase),
         "table": run.progress.get("stream", ""),
-        "read": formats.number_format(read, force_grouping=True),
-        "rate": _("%(n)s a second") % {"n": formats.number_format(round(read / seconds), force_grouping=True)}
-        if read > seconds
-        else "",
+        "read": _number(run.counts.get("read", 0)),
+        "rate": "" if phase == "sending" else _rate(run),
+        "sent": sent,
+        "all": sent + left if left else 0,
+        "left": ngettext("%(n)s left to send", "%(n)s left to send", left) % {"n": _number(left)} if left else "",
         "totals": words.totals(run.counts, tool(integration.provider).name),
         "url": reverse("connections:run", args=[integration.pk, run.pk]),
     }
+
+
+def _rate(run: SyncLog) -> str:
+    seconds = max((timezone.now() - run.started_at).total_seconds(), 1)
+    rate = round(run.counts.get("read", 0) / seconds)
+    return _("%(n)s a second") % {"n": _number(rate)} if rate > 1 else ""
+
+
+def _number(number: int) -> str:
+    return formats.number_format(number, force_grouping=True)
 
 
 def context(integration: IntegrationInstance) -> dict[str, Any]:
@@ -63,6 +78,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
         "runs": activity.rows(integration.runs.exclude(activity.QUIET)[:RUNS], {integration.pk: integration}),
         "due": Due.objects.filter(pk=integration.pk).first(),
+        "is_running": integration.runs.filter(state=SyncLog.State.RUNNING).exists(),
         "is_active": integration.status == Status.ACTIVE,
         "is_paused": integration.status == Status.PAUSED,
         "frequency": integration.get_frequency_display(),

@@ -6,23 +6,21 @@ from collections import Counter
 from typing import Any
 
 from integrations.models import IntegrationInstance
-from integrations.services import streams
+from integrations.services import planning
 from integrations.services.connect import Refused
 from integrations.ui import words
 from integrations.ui.shown import Shown, plain
 from integrations.ui.status import plural
 from integrations.ui.tools import tool
 
+UNFOLDED = 8
 ALWAYS = ("created_here", "created_there", "linked")
 
 
 def context(integration: IntegrationInstance) -> dict[str, Any]:
     """For _plan.html; `refused` when the tool could not be asked."""
-    from integrations.services import planning
-
     try:
-        with streams.words():
-            made = planning.make(integration)
+        made = planning.make(integration)
     except Refused as refused:
         return {"refused": str(refused)}
     name = tool(integration.provider).name
@@ -37,6 +35,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
 
 
 def _stream(one: Any, name: str, shown: Shown) -> dict[str, Any]:
+    lines = [_line(one.stream.entity, line, name, shown) for line in one.samples]
     return {
         "table": one.stream.collection_name,
         "entity": plural(one.stream.entity),
@@ -45,7 +44,8 @@ def _stream(one: Any, name: str, shown: Shown) -> dict[str, Any]:
         "read": one.counts.get("read", 0),
         "problems": one.problems,
         "truncated": one.truncated,
-        "lines": [_line(one.stream.entity, line, name, shown) for line in one.samples],
+        "lines": lines[:UNFOLDED],
+        "more_lines": lines[UNFOLDED:],
     }
 
 
@@ -64,6 +64,7 @@ def _line(entity: str, line: Any, name: str, shown: Shown) -> dict[str, Any]:
                 "side": line.side,
                 "old": shown.text(entity, names[label], old) if label in names else plain(old),
                 "new": shown.text(entity, names[label], new) if label in names else plain(new),
+                "other": shown.text(entity, names[label], new) if label in names else plain(new),
                 "fresh": fresh,
             }
             for label, (old, new) in line.changes.items()

@@ -42,7 +42,8 @@ class Shown:
         if remote.type is Type.RELATION:
             number = len(value or [])
             return ngettext("%(n)s record", "%(n)s records", number) % {"n": number} if number else ""
-        described = registry.Field(remote.id, remote.name, remote.type, "", many=remote.many)
+        is_day = remote.type is Type.DATETIME and isinstance(value, str) and len(value) == len("2026-09-15")
+        described = registry.Field(remote.id, remote.name, Type.DATE if is_day else remote.type, "", many=remote.many)
         return show(self._presenters[entity], described, value)
 
     def changes(self, entity: str, changes: Mapping[str, list[Value]], side: str, fresh: bool) -> list[dict[str, Any]]:
@@ -53,6 +54,7 @@ class Shown:
                 "side": side,
                 "old": self.text(entity, name, old),
                 "new": self.text(entity, name, new),
+                "other": self.text(entity, name, new),  # the side that it came from has it
                 "fresh": fresh,
             }
             for name, (old, new) in changes.items()

@@ -169,7 +169,7 @@ def _days(ids: Sequence[UUID]) -> dict[UUID, dict[dt.date, tuple[int, int]]]:
         SyncLog.objects.filter(integration__in=ids, started_at__gte=since)
         .annotate(day=TruncDate("started_at"))
         .values_list("integration", "day")
-        .annotate(Count("id"), Count("id", filter=Q(state="failed")))
+        .annotate(runs=Count("id"), failed=Count("id", filter=Q(state="failed")))
         .order_by()
     )
     for integration, day, runs, failed in rows:

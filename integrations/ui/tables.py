@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from integrations.adapters.base import Collection
 from integrations.models import IntegrationInstance, Stream
@@ -29,7 +28,7 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
         found = setup.tables(integration, "fresh" in query) if ask else setup.known_tables(integration)
     except Refused as refused:
         problem = str(refused)
-    free = [one for one in found or [] if _speaks_of(one, wanted)]
+    free = sorted((one for one in found or [] if _speaks_of(one, wanted)), key=lambda one: one.name.casefold())
     return {
         "integration": integration,
         "tool": tool(integration.provider),
@@ -60,16 +59,16 @@ def _pairs(integration: IntegrationInstance) -> list[dict[str, Any]]:
 
 
 def _shown(one: Collection, pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    paired = [pair["entity"] for pair in pairs if pair["stream"].collection == one.id]
-    suggested = suggest_entity(one)
+    same = [pair for pair in pairs if pair["stream"].collection == one.id]
+    taken = {pair["stream"].entity for pair in same}
     return {
         "id": one.id,
         "name": one.name,
         "path": " / ".join(one.path),
         "url": one.url if one.url.startswith("https://") else "",
-        "paired": ", ".join(paired),
-        "suggested": suggested,
-        "reason": _("its name says so") if suggested else "",
+        "paired": ", ".join(pair["entity"] for pair in same),
+        "entities": [choice for choice in entity_choices() if choice[0] not in taken],
+        "suggested": suggest_entity(one),
     }
 
 

@@ -88,6 +88,8 @@ def _settled(one: Conflict, shown: Shown) -> dict[str, Any]:
         "here": sides["here"]["value"],
         "there": sides["there"]["value"],
         "winner": one.winner,
+        "other": {"local": "remote", "remote": "local"}.get(one.winner, "") if one.field else "",
+        "resolve_url": reverse("inbox:resolve", args=[one.pk]),
         "tool": name,
         "by": one.settled_by or (Policy(one.policy).label if one.policy in Policy.values else ""),
         "critical": one.critical,

@@ -207,12 +207,16 @@
     clearTimeout(waits.get(event.detail.xhr));
     event.detail.target?.removeAttribute("aria-busy");
   });
+  /* What a person has unfolded stays so when its surroundings are drawn anew. */
+  let unfolded = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = all("details[id][open]", event.detail.target).map((fold) => fold.id);
     /* A refused form comes back as 422 with its errors drawn in it. */
     if (event.detail.xhr.status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "dialog-content") openDialog(one("#dialog"), event.detail.requestConfig?.elt);
+    unfolded.forEach((id) => { const fold = document.getElementById(id); if (fold) fold.open = true; });
     ready(event.detail.target);
   });
   document.addEventListener("htmx:sendError", () => say("error", words().offline));
