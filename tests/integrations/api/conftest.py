@@ -8,6 +8,8 @@ wired          a connected Notion integration with a stream of contacts, made th
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.integrations.api import checks
@@ -48,13 +50,14 @@ class Api:
 
     def all(self, path):
         """Every item of a list, page by page."""
-        items, after = [], ""
+        items = []
         while True:
-            page = self.get(f"{path}{'&' if '?' in path else '?'}after={after}").json()
+            page = self.get(path).json()
             items += page["items"]
             if not page["next"]:
                 return items
-            after = page["next"]
+            bare = re.sub(r"[?&]after=[^&]*", "", path)
+            path = f"{bare}{'&' if '?' in bare else '?'}after={page['next']}"
 
 
 @pytest.fixture(autouse=True)

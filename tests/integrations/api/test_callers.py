@@ -7,13 +7,13 @@ import datetime as dt
 import pytest
 from django.test import Client
 from django.utils import timezone
-from tests.clients import HostClient
-from tests.integrations.api.checks import UNSAFE, operations
-from tests.integrations.api.conftest import Api
 
 from integrations.api.callers import WRONG_TOKENS
 from tenants import tokens
 from tenants.models import ApiToken
+from tests.clients import HostClient
+from tests.integrations.api.checks import UNSAFE, operations
+from tests.integrations.api.conftest import Api
 
 SOME_ID = "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10"
 #: They ask and write nothing, so a viewer may.

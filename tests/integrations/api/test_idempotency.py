@@ -8,12 +8,12 @@ import threading
 import pytest
 from django.db import connection, connections
 from django.utils import timezone
-from tests.integrations.api.conftest import Api
 
 from crm.models import Contact
 from integrations.api import idempotency
 from integrations.api.models import Answer
 from integrations.models import IntegrationInstance
+from tests.integrations.api.conftest import Api
 
 ADA = {"values": {"name": "Ada Rossi"}}
 

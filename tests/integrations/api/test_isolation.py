@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.utils import timezone
-from tests.integrations.api.checks import operations
-from tests.integrations.api.test_callers import body_of
 
 from crm import feed, records
 from integrations.models import Conflict, SyncLog
+from tests.integrations.api.checks import operations
+from tests.integrations.api.test_callers import body_of
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as project
-from tests.integrations.api.conftest import Api
 
 from crm import feed, records
 from integrations.adapters import errors as adapter_errors
 from integrations.api import problems
 from integrations.api.problems import CODES
 from integrations.models import IntegrationInstance
+from tests.integrations.api.conftest import Api
 
 
 def code(answer):
@@ -32,7 +32,9 @@ def test_wrong_method(tenant, api):
     assert answer["Allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize("body", ["{", "[1,", "", "\xff", '{"values": NaN}', '{"values": {"name": "\\ud800"}}', "[" * 2000])
+@pytest.mark.parametrize(
+    "body", ["{", "[1,", "", "\xff", '{"values": NaN}', '{"values": {"name": "\\ud800"}}', "[" * 2000]
+)
 def test_malformed_json(tenant, api, body):
     answer = api.post("records/contact", body.encode("latin-1"))
     assert code(answer) == ((422, "invalid") if body == "" else (400, "malformed"))

@@ -1,0 +1,79 @@
+"""The description is a valid OpenAPI document, its examples keep its own rules, and the page shows all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.conf import settings
+from jsonschema import Draft202012Validator
+
+from tests.clients import HostClient
+from tests.integrations.api.checks import UNSAFE, document, fits, operations
+
+#: Programs lean on these names: they may come, they may not go.
+OPERATIONS = """
+list_providers get_provider list_integrations create_integration get_integration change_integration delete_integration
+set_credentials test_credentials discover_collections plan_integration activate_integration pause_integration
+resume_integration sync_integration cancel_run list_collections resolve_collection get_collection_schema list_streams
+create_stream get_stream change_stream delete_stream begin_stream allow_deletions list_mappings set_mappings
+list_suggested_mappings list_possible_mappings preview_stream preview_mappings create_remote_field list_runs get_run
+list_run_records list_conflicts get_conflict resolve_conflict list_set_aside list_entities get_entity list_records
+create_record change_records get_record update_record delete_record list_record_history
+""".split()
+
+
+def test_anybody_may_read_the_description(tenant):
+    answer = HostClient(tenant).get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json() == document()
+
+
+def test_it_is_a_valid_openapi_document():
+    pytest.importorskip("openapi_spec_validator", reason="not installed; the tests below check the parts").validate(
+        document()
+    )
+
+
+def test_its_schemas_are_valid_and_their_references_lead_somewhere():
+    for schema in document()["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    for reference in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document())):
+        assert reference in document()["components"]["schemas"]
+
+
+def test_operations_keep_their_names():
+    assert sorted(op["operationId"] for _path, _method, op in operations()) == sorted(OPERATIONS)
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), operations())
+def test_every_operation_is_told_by_example(path, method, operation):
+    assert operation["description"].strip().endswith(".")
+    assert operation["security"] and operation["tags"]
+    assert "default" in operation["responses"]
+    named = set(re.findall(r"{(\w+)}", path))
+    assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == named
+    assert any(p["name"] == "Idempotency-Key" for p in operation["parameters"]) is (method in UNSAFE)
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    answers = [told for status, told in operation["responses"].items() if status != "default"]
+    for holder in [*bodies, *answers]:
+        for media in holder.get("content", {}).values():
+            fits(media["example"], media["schema"])
+
+
+def test_the_page_shows_every_call_and_needs_nothing_from_elsewhere(tenant):
+    answer = HostClient(tenant).get("/api/v1/docs")
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    for path, _method, operation in operations():
+        assert f'id="{operation["operationId"]}"' in page
+        assert path in page
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+    assert not re.findall(r"<script(?![^>]* src=)|<style|\son\w+=", page)
+    assert "Content-Security-Policy" in answer
+
+
+def test_no_secret_stands_in_the_description():
+    text = json.dumps(document())
+    assert settings.SECRET_KEY not in text
