@@ -6,7 +6,8 @@ from integrations.models import IntegrationInstance
 from integrations.sandbox.notion.base import DEMO_TOKEN
 from integrations.services import connect, lifecycle, streams
 
-PAIRS = {"Contacts": "contact", "Companies": "company"}
+#: Collection -> entity, and the field that says who is who. Branches share a website, so companies go by name.
+PAIRS = {"Contacts": ("contact", "email"), "Companies": ("company", "name")}
 BY = "Raccord"
 
 
@@ -26,8 +27,8 @@ def ensure() -> bool:
     connect.connect(integration, {token: DEMO_TOKEN})
     paired = set(integration.streams.values_list("entity", flat=True))
     for collection in streams.collections(integration):
-        entity = PAIRS.get(collection.name)
+        entity, key = PAIRS.get(collection.name, ("", ""))
         if entity and entity not in paired:
-            streams.add(integration, collection.id, entity)
+            streams.add(integration, collection.id, entity, match_fields=[key])
     lifecycle.activate(integration, by="schedule")
     return True

@@ -19,7 +19,10 @@ from values import Value
 
 COMPANIES = 25
 #: The sandbox's Notion workspace holds the first 120 of the cast: 48 of them (40 %) are known here as well.
+IN_NOTION = 120
 FIRST_CONTACT, CONTACTS = 72, 250
+#: Of those, one in eight has a phone number here that is not Notion's: a few conflicts to look at, not a wall of them.
+DISAGREEING = 8
 DEALS, TASKS = 40, 60
 
 CITIES = (
@@ -111,23 +114,32 @@ class _Studio:
         for number in range(FIRST_CONTACT, FIRST_CONTACT + CONTACTS):
             person = cast.invented(number)
             home = homes.get(person.company.website)
-            met = self.dice.random() < 0.7
-            self.add("contact", 400, {
+            values = {
                 "name": person.name,
                 "email": person.email,
-                "phone": self.phone(home["city"] if home else "Lyon") if self.dice.random() < 0.8 else None,
                 "job_title": self.dice.choice(JOBS),
                 "company": [home["id"]] if home else None,
-                "status": self.dice.choices(("Lead", "Active", "Customer", "Former"), (4, 3, 5, 1))[0],
-                "owner": self.owner(),
-                "tags": self.dice.sample(TAGS, self.dice.choice((0, 0, 1, 1, 2))),
-                "birthday": self.day(-24_000, -8_000) if self.dice.random() < 0.3 else None,
-                "last_contacted_at": self.moment(-180, -1) if met else None,
-                "newsletter": self.dice.random() < 0.45,
-                "score": str(self.dice.randint(0, 200) / 2) if met else None,
-                "website": person.company.website if self.dice.random() < 0.5 else None,
-                "notes": self.sometimes(0.35, CONTACT_NOTES),
-            })  # fmt: skip
+            }
+            if number >= IN_NOTION:
+                values |= self.known_only_here(person, home["city"] if home else "Lyon")
+            elif number % DISAGREEING == 0:
+                values["phone"] = self.phone("Lyon")
+            self.add("contact", 400, values)
+
+    def known_only_here(self, person: cast.Person, city: str) -> dict[str, Value]:
+        met = self.dice.random() < 0.7
+        return {
+            "phone": self.phone(city) if self.dice.random() < 0.8 else None,
+            "status": self.dice.choices(("Lead", "Active", "Customer", "Former"), (4, 3, 5, 1))[0],
+            "owner": self.owner(),
+            "tags": self.dice.sample(TAGS, self.dice.choice((0, 0, 1, 1, 2))),
+            "birthday": self.day(-24_000, -8_000) if self.dice.random() < 0.3 else None,
+            "last_contacted_at": self.moment(-180, -1) if met else None,
+            "newsletter": self.dice.random() < 0.45,
+            "score": str(self.dice.randint(0, 200) / 2) if met else None,
+            "website": person.company.website if self.dice.random() < 0.5 else None,
+            "notes": self.sometimes(0.35, CONTACT_NOTES),
+        }
 
     def make_deal(self) -> None:
         for number in range(DEALS):
