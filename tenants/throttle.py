@@ -31,11 +31,11 @@ def attempt(request: HttpRequest, email: str) -> None:
         raise TooMany(_wait(window, limit, "email", email))
 
 
-def sign_up(request: HttpRequest) -> None:
-    """Count a new organisation of this address. Raises TooMany."""
+def book(request: HttpRequest, what: str) -> None:
+    """Count something else that one address may do so often only: a new organisation, a mail. Raises TooMany."""
     window, limit = _window(_store()), _limit()
-    if not window.hit(limit, "sign-up", address(request)):
-        raise TooMany(_wait(window, limit, "sign-up", address(request)))
+    if not window.hit(limit, what, address(request)):
+        raise TooMany(_wait(window, limit, what, address(request)))
 
 
 def failed(request: HttpRequest) -> None:

@@ -96,6 +96,22 @@ def check_password(form: forms.Form, user: User) -> None:
             form.add_error("password", error)
 
 
+class ForgottenForm(forms.Form):
+    email = email_field()
+
+
+class NewPasswordForm(forms.Form):
+    password = new_password_field()
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        check_password(self, self.user)
+        return self.cleaned_data
+
+
 class PreferencesForm(forms.ModelForm):
     language = forms.ChoiceField(
         label=_("Language"), required=False, choices=[("", _("As the browser")), *settings.LANGUAGES]

@@ -17,8 +17,18 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from tenants import hand_off, team, throttle
+from tenants.account import password
 from tenants.account import sign_in as door
-from tenants.account.forms import JoinForm, PreferencesForm, SignInForm, SignUpForm, check_password
+from tenants.account.forms import (
+    ForgottenForm,
+    JoinForm,
+    NewPasswordForm,
+    PreferencesForm,
+    SignInForm,
+    SignUpForm,
+    check_password,
+)
+from tenants.context_processors import public_url
 from tenants.middleware import for_everybody, is_public, person
 from tenants.models import Membership, Tenant, User
 
@@ -64,7 +74,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 def _found(request: HttpRequest, form: SignUpForm, known: User | None) -> tuple[User, Tenant] | None:
     """The organisation and its owner, both or neither. None puts the reason on the form."""
     try:
-        throttle.sign_up(request)
+        throttle.book(request, "sign-up")
         with transaction.atomic():
             user = known or _person(request, form)
             asked = form.cleaned_data
@@ -171,6 +181,42 @@ def _invited(request: HttpRequest, form: SignInForm | JoinForm | None, known: Us
 def sign_out(request: HttpRequest) -> HttpResponse:
     hand_off.sign_out(request)
     return see_other("/" if is_public(request) else settings.SIGN_IN_PATH)
+
+
+def password_reset(request: HttpRequest) -> HttpResponse:
+    form, sent = ForgottenForm(request.POST or None), False
+    if form.is_valid():
+        try:
+            throttle.book(request, "password")
+            password.send_link(form.cleaned_data["email"])
+            sent = True
+        except throttle.TooMany as error:
+            form.add_error(None, door.too_many(error))
+    context = {"form": form, "sent": sent}
+    return render(request, "account/password_reset.html", context, status=422 if form.errors else 200)
+
+
+@sensitive_post_parameters()
+@never_cache
+def password_choose(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    owner = password.owner(uid, token)
+    if owner is None:
+        return render(request, "account/join_void.html", {"mail": True}, status=404)
+    form = NewPasswordForm(request.POST or None, user=owner)
+    if form.is_valid():
+        owner.set_password(form.cleaned_data["password"])  # also ends every session of this person
+        owner.save(update_fields=["password"])
+        messages.success(request, _("Your new password is saved. Sign in with it."))
+        return see_other(settings.SIGN_IN_PATH)
+    context = {"form": form, "owner": owner}
+    response = render(request, "account/password_reset.html", context, status=422 if form.errors else 200)
+    response["Referrer-Policy"] = "no-referrer"  # the address holds the token
+    return response
+
+
+@for_everybody
+def to_public_password_reset(request: HttpRequest) -> HttpResponse:
+    return redirect(f"{public_url()}{reverse('account:password_reset', urlconf=settings.PUBLIC_SCHEMA_URLCONF)}")
 
 
 def preferences(request: HttpRequest) -> HttpResponse:

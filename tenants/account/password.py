@@ -1,0 +1,34 @@
+"""A forgotten password: a link by e-mail, good once and for as long as PASSWORD_RESET_TIMEOUT says."""
+
+from __future__ import annotations
+
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.utils.translation import gettext as _
+
+from tenants.context_processors import public_url
+from tenants.models import User
+
+
+def send_link(email: str) -> None:
+    """To whoever has an account under this e-mail; nobody learns whether there is one."""
+    user = User.objects.filter(email=email, is_active=True).first()
+    if user is None:
+        return
+    token = default_token_generator.make_token(user)
+    path = reverse("account:password_choose", args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
+    text = render_to_string("account/password.txt", {"user": user, "link": f"{public_url()}{path}"})
+    send_mail(_("Choose a new password for Raccord"), text, None, [user.email])
+
+
+def owner(uid: str, token: str) -> User | None:
+    """Whom a link is for; None when it was used, is too old or made up."""
+    try:
+        user = User.objects.filter(pk=int(urlsafe_base64_decode(uid)), is_active=True).first()
+    except (ValueError, OverflowError):
+        return None
+    return user if user and default_token_generator.check_token(user, token) else None
