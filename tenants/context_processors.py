@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from tenants.hosts import public_url
 from tenants.models import Membership
 
 
@@ -34,8 +34,3 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "nav_entities": nav_entities(),
         "inbox_count": inbox_count(),
     }
-
-
-def public_url() -> str:
-    port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
-    return f"{settings.PUBLIC_SCHEME}://{settings.PUBLIC_HOST}{port}"

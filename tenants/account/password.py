@@ -10,7 +10,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
-from tenants.context_processors import public_url
+from tenants.hosts import public_url
 from tenants.models import User
 
 

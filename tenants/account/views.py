@@ -28,7 +28,7 @@ from tenants.account.forms import (
     SignUpForm,
     check_password,
 )
-from tenants.context_processors import public_url
+from tenants.hosts import public_url
 from tenants.middleware import for_everybody, is_public, person
 from tenants.models import Membership, Tenant, User
 

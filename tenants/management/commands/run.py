@@ -160,7 +160,7 @@ def _wait_for(processes: Processes, url: str) -> None:
 
 def _panel(own_sandbox: bool) -> str:
     from config.demo.people import MEMBER, OWNER, SLUG, STAFF
-    from tenants.context_processors import public_url
+    from tenants.hosts import public_url
 
     public = public_url()
     sandbox = (
