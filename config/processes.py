@@ -14,6 +14,8 @@ from types import FrameType
 
 #: How long a process may take to end its work; after a second Ctrl-C it may not.
 PATIENCE_SECONDS = 10.0
+#: A child that falls this often, each time sooner than this after its start, will not stand.
+FALLS, SOON_SECONDS = 3, 10.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -43,6 +45,9 @@ class Processes:
     def __init__(self, write: Callable[[str], object]) -> None:
         self.write = write
         self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self._known: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
+        self._born: dict[str, float] = {}
+        self._falls: dict[str, int] = {}
         self._lock = threading.Lock()
         self._readers: list[threading.Thread] = []
 
@@ -57,17 +62,29 @@ class Processes:
             preexec_fn=_end_with_parent if _libc else None,  # noqa: PLW1509 - one C call, no lock of ours
         )
         self.children[name] = child
+        self._known[name] = (command, env)
+        self._born[name] = time.monotonic()
         reader = threading.Thread(target=self._relay, args=(name, child), daemon=True)
         reader.start()
         self._readers.append(reader)
 
     def wait(self) -> str:
-        """Until one of them ends; answers its name."""
+        """Until one of them cannot be kept up; answers its name. One that ends otherwise is started again."""
         while True:
-            for name, child in self.children.items():
-                if child.poll() is not None:
+            for name, child in list(self.children.items()):
+                if child.poll() is not None and not self._start_again(name):
                     return name
             time.sleep(0.1)
+
+    def _start_again(self, name: str) -> bool:
+        soon = time.monotonic() - self._born[name] < SOON_SECONDS
+        self._falls[name] = self._falls.get(name, 0) + 1 if soon else 0
+        if self._falls[name] >= FALLS:
+            return False
+        self._signal_one(self.children[name], signal.SIGKILL)  # what it leaves behind would hold its port
+        self.write(f"{name} ended by itself (exit code {self.ended(name)}); it is started again.")
+        self.start(name, *self._known[name])
+        return True
 
     def stop(self) -> None:
         """Ask all to end, wait, then make them. Returns when no process of theirs is left."""
@@ -95,10 +112,13 @@ class Processes:
     def _signal(self, number: int) -> None:
         """To whole groups: also to what a child started."""
         for child in self.children.values():
-            try:
-                os.killpg(child.pid, number)
-            except ProcessLookupError:
-                continue
+            self._signal_one(child, number)
+
+    def _signal_one(self, child: subprocess.Popen[bytes], number: int) -> None:
+        try:
+            os.killpg(child.pid, number)
+        except ProcessLookupError:
+            return  # the whole group has ended
 
     def _relay(self, name: str, child: subprocess.Popen[bytes]) -> None:
         for line in child.stdout or ():

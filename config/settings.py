@@ -102,7 +102,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 
 # --- sync engine ---------------------------------------------------------------------------------------------------
 PROVIDER_BASE_URLS = env.dict("PROVIDER_BASE_URLS", default={})  # notion=http://127.0.0.1:9001/notion,…
-LEASE_SECONDS = env.int("LEASE_SECONDS", default=180)
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=90)  # longer than a request may take; after a crash, the wait
 SLICE_SECONDS = env.int("SLICE_SECONDS", default=60)  # a run yields after this long and is woken again
 DISPATCH_SECONDS = env.int("DISPATCH_SECONDS", default=5)  # how often beat looks for what is due
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=60)

@@ -73,6 +73,16 @@ class Installation:
             except psutil.Error:
                 continue  # it ended meanwhile
 
+    def pids(self, word: str) -> set[int]:
+        found = set()
+        for process in psutil.process_iter():
+            try:
+                if self._ours(process) and word in process.cmdline():
+                    found.add(process.pid)
+            except psutil.Error:
+                continue
+        return found
+
     def _ours(self, process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and process.environ().get("VAR_DIR") == str(self.folder)
 
@@ -106,6 +116,21 @@ def test_a_second_start_keeps_the_data_and_takes_seconds(installation):
     installation.start()
     assert "migrating" not in installation.text
     assert float(re.search(r"Started in (\S+) s", installation.text)[1]) < 10
+
+
+def test_a_killed_worker_is_started_again(installation):
+    def workers() -> set[int]:
+        return installation.pids("worker")
+
+    before = workers()
+    assert before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while not (workers() - before) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert workers() - before
+    assert "it is started again" in installation.text
 
 
 def test_a_second_one_in_the_same_folder_is_told_so(installation):

@@ -57,7 +57,7 @@ class Command(BaseCommand):
             self._say(f"  Started in {time.monotonic() - began:.1f} s.\n")
             name = processes.wait()
             raise CommandError(
-                f"{name} ended by itself (exit code {processes.ended(name)}), so everything was stopped."
+                f"{name} does not stay up (exit code {processes.ended(name)}), so everything was stopped."
             )
         except (Stopped, KeyboardInterrupt) as stopped:
             self._say("\nStopping …")
