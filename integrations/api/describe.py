@@ -42,7 +42,7 @@ PROBLEM: Json = {
             "type": "/api/v1/docs#invalid",
             "title": "Some values do not fit",
             "status": 422,
-            "detail": "“ada at rossi” is not an e-mail address",
+            "detail": "“ada at rossi” is not an e-mail address.",
             "code": "invalid",
             "request_id": "01993f0a-80c3-7d55-9ba1-6e4f9c702d03",
             "errors": [{"field": "email", "detail": "“ada at rossi” is not an e-mail address"}],

@@ -119,7 +119,8 @@ def of(error: Exception) -> Problem | None:
             code = error.code if error.code in CODES else "refused"
             return Problem(code, str(error), [_about(error.field, str(error))] if error.field else ())
         case records.Invalid():
-            return Problem("invalid", str(error), [_about(*pair) for pair in error.errors.items()])
+            told = " ".join(f"{words.rstrip('.')}." for words in error.errors.values())
+            return Problem("invalid", told, [_about(*pair) for pair in error.errors.items()])
         case records.ReadOnly():
             return Problem("read_only", str(error))
         case records.Moved():
