@@ -244,6 +244,10 @@ class Adapter(ABC):
     def collections(self) -> list[Collection]:
         """Everything this credential sees."""
 
+    def resolve(self, link_or_id: str) -> Collection:
+        """The collection of a link that a person pastes, for what `collections` may miss. Optional. Raises NotFound."""
+        raise NotImplementedError
+
     @abstractmethod
     def describe(self, collection: str) -> Schema:
         """Raises NotFound when the collection is gone or not shared."""

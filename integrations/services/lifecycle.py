@@ -69,7 +69,7 @@ def resume(integration: IntegrationInstance) -> None:
     with transaction.atomic():
         integration.failures = 0
         integration.save(update_fields=["failures"])
-        integration.streams.update(problem_code="", problem_detail="", is_active=True)
+        integration.streams.update(problem_code="", problem_detail="")  # one that a person switched off stays so
         mark(integration, Status.ACTIVE)
         _ask(integration, "person")
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from crm import records, registry
 from integrations.adapters import errors
-from integrations.adapters.base import Collection, NewField, Schema
+from integrations.adapters.base import Adapter, Collection, NewField, Schema
 from integrations.adapters.registry import adapter_class
 from integrations.models import (
     Deletions,
@@ -62,7 +62,7 @@ def resolve(integration: IntegrationInstance, link_or_id: str) -> Collection:
 
 
 def can_resolve(provider: str) -> bool:
-    return hasattr(adapter_class(provider), "resolve")
+    return adapter_class(provider).resolve is not Adapter.resolve
 
 
 def describe(integration: IntegrationInstance, collection: str) -> Schema:
