@@ -15,30 +15,35 @@ LEFT_OUT = (LinkState.UNLINKED, LinkState.LOST, LinkState.EXTRA)
 
 @dataclass(slots=True)
 class Counts:
-    """left_out: one side is gone and the other stays, or a person has to say which records belong together."""
+    """left_out: one side is gone and the other stays, or a person has to say which records belong together.
+
+    half_linked: in step but for a relation, whose other end is not paired (yet).
+    """
 
     in_step: int = 0
     waiting: int = 0
     left_out: int = 0
     set_aside: int = 0
+    half_linked: int = 0
 
 
 def counts(streams: Iterable[UUID]) -> dict[UUID, Counts]:
     wanted = list(streams)
     found = {pk: Counts() for pk in wanted}
-    settled = Q(state=LinkState.LINKED, dirty=False, intent__isnull=True, waits_out=False, waiting={})
+    settled = Q(state=LinkState.LINKED, dirty=False, intent__isnull=True)
     rows = (
         RecordLink.objects.filter(stream__in=wanted)
         .values_list("stream")
         .annotate(
             in_step=Count("id", filter=settled),
-            waiting=Count("id", filter=Q(state__in=[LinkState.NEW, LinkState.LINKED]) & ~settled),
+            waits=Count("id", filter=Q(state__in=[LinkState.NEW, LinkState.LINKED]) & ~settled),
             left_out=Count("id", filter=Q(state__in=LEFT_OUT)),
+            half=Count("id", filter=settled & (Q(waits_out=True) | ~Q(waiting={}))),
         )
         .order_by()
     )
-    for stream, in_step, waiting, left_out in rows:
-        found[stream] = Counts(in_step, waiting, left_out)
+    for stream, in_step, waiting, left_out, half in rows:
+        found[stream] = Counts(in_step, waiting, left_out, half_linked=half)
     for stream, held in (
         HeldRecord.objects.filter(stream__in=wanted).values_list("stream").annotate(Count("id")).order_by()
     ):

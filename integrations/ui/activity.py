@@ -168,7 +168,9 @@ def _line(line: SyncLogLine, provider: str, shown: Shown) -> dict[str, Any]:
 def _exchange(one: dict[str, Any]) -> dict[str, Any]:
     """A failing request and its answer, without secrets, as text."""
     asked = "\n".join([f"{one.get('method', '')} {one.get('url', '')}", *_headers(one.get("request_headers"))])
-    told = "\n".join([f"HTTP {one.get('status') or '–'} {one.get('error', '')}", *_headers(one.get("response_headers"))])
+    told = "\n".join(
+        [f"HTTP {one.get('status') or '–'} {one.get('error', '')}", *_headers(one.get("response_headers"))]
+    )
     return {
         "what": f"{one.get('method', '')} {one.get('url', '')}",
         "status": one.get("status"),

@@ -54,7 +54,9 @@ class ReconnectForm(ConnectForm):
 
     another_account = forms.BooleanField(
         label=gettext_lazy("Use the other account all the same"),
-        help_text=gettext_lazy("Records stay paired with those of the account before; those that it lacks count as gone."),
+        help_text=gettext_lazy(
+            "Records stay paired with those of the account before; those that it lacks count as gone."
+        ),
         required=False,
     )
 
@@ -128,7 +130,9 @@ class StreamForm(RefusableForm):
         help_text=gettext_lazy("Whoever wins, both values are kept in the inbox."),
     )
     matching = forms.ChoiceField(
-        label=gettext_lazy("When records exist on both sides already"), choices=Matching.choices, widget=forms.RadioSelect
+        label=gettext_lazy("When records exist on both sides already"),
+        choices=Matching.choices,
+        widget=forms.RadioSelect,
     )
     match_fields = forms.MultipleChoiceField(
         label=gettext_lazy("Records belong together when they share"),
@@ -136,13 +140,11 @@ class StreamForm(RefusableForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("The first of these that has a value decides. Capitals and spaces do not count."),
     )
-    deletions = forms.ChoiceField(
-        label=gettext_lazy("When a record is deleted on one side"), choices=Deletions.choices
-    )
+    deletions = forms.ChoiceField(label=gettext_lazy("When a record is deleted on one side"), choices=Deletions.choices)
 
-    def __init__(self, stream: Stream, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, stream: Stream, data: Any = None) -> None:
         now = {name: getattr(stream, name) for name in ("direction", "policy", "matching", "match_fields", "deletions")}
-        super().__init__(*args, initial=now, prefix=str(stream.pk), **kwargs)
+        super().__init__(data, initial=now, prefix=str(stream.pk))
         self.stream = stream
         self.entity_label = dict(entity_choices()).get(stream.entity, stream.entity)
         self.fields["match_fields"].choices = _keys(stream)
@@ -183,5 +185,16 @@ SPOKEN = {
     "company": ("compan", "organi", "account", "entreprise", "société", "aziend", "societ", "client compan"),
     "deal": ("deal", "opportunit", "pipeline", "sales", "affaire", "vente", "trattativ", "vendit"),
     "task": ("task", "to-do", "todo", "action", "tâche", "attività", "compiti"),
-    "contact": ("contact", "people", "person", "customer", "client", "lead", "personne", "contatt", "person", "cliente"),
+    "contact": (
+        "contact",
+        "people",
+        "person",
+        "customer",
+        "client",
+        "lead",
+        "personne",
+        "contatt",
+        "person",
+        "cliente",
+    ),
 }

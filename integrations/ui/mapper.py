@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from crm import registry
+from integrations.adapters import errors
 from integrations.adapters.base import Field as RemoteField
 from integrations.adapters.registry import adapter_class
 from integrations.models import Stream
@@ -46,7 +47,7 @@ class Mapper:
     choices: list[Choice]
     entity: registry.Entity
     error: str = ""
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.schema = schema_of(self.stream)
@@ -57,7 +58,12 @@ class Mapper:
     def of(cls, stream: Stream) -> Mapper:
         """As it is saved."""
         saved = [Choice(one.remote, one.local, one.direction) for one in stream.mappings.all()]
-        return cls(stream, saved, registry.entity(stream.entity))
+        mapper = cls(stream, saved, registry.entity(stream.entity))
+        if (
+            stream.problem_code == errors.SchemaChanged.code
+        ):  # the engine keeps the fields as they were; show what is there
+            mapper.try_refresh()
+        return mapper
 
     @classmethod
     def posted(cls, stream: Stream, data: QueryDict) -> Mapper:
@@ -79,6 +85,12 @@ class Mapper:
         elif verb == "refresh":
             streams.refresh_schema(self.stream)
             self._described_anew()
+
+    def try_refresh(self) -> None:
+        try:
+            self.do("refresh")
+        except Refused as refused:
+            self.error = str(refused)
 
     def wanted(self) -> list[dict[str, str]]:
         """For `streams.set_mappings`; what is saved with a pair and not shown here (its options, its rule) stays."""
@@ -226,7 +238,7 @@ class Mapper:
         held = [{c.local: c.here for c in row.cells if not c.waits and not c.problem} for row in rows]
         shown = Shown({self.stream.entity: held})
         remote_of = {one.local: self.remotes[one.remote] for one in wanted}
-        body = []
+        body: list[dict[str, Any]] = []
         for row in rows:
             cells = []
             for cell in row.cells:

@@ -112,7 +112,10 @@ def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: 
         "since": integration.status_since,
         "action": status.mend(integration, trouble.mend) if trouble.mend != "brake" else None,
         "brakes": [
-            {"table": stream.collection_name, "url": reverse("connections:lift_brake", args=[integration.pk, stream.pk])}
+            {
+                "table": stream.collection_name,
+                "url": reverse("connections:lift_brake", args=[integration.pk, stream.pk]),
+            }
             for stream in _braked(streams)
         ]
         if trouble.mend == "brake"
@@ -132,5 +135,7 @@ def _stream_trouble(stream: Stream, provider: str) -> dict[str, Any]:
 
 def leaving(integration: IntegrationInstance) -> dict[str, Any]:
     """What deleting it means."""
-    links = RecordLink.objects.filter(Q(stream__integration=integration), remote_id__isnull=False, record_id__isnull=False)
+    links = RecordLink.objects.filter(
+        Q(stream__integration=integration), remote_id__isnull=False, record_id__isnull=False
+    )
     return {"integration": integration, "tool": tool(integration.provider), "links": links.count()}

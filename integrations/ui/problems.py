@@ -25,7 +25,9 @@ def _group(group: Group, entity: registry.Entity) -> dict[str, Any]:
     name = tool(group.stream.integration.provider).name
     noun = entity.plural if group.count != 1 else entity.label
     said = {
-        "here": ngettext("%(n)s %(noun)s could not go to %(tool)s", "%(n)s %(noun)s could not go to %(tool)s", group.count),
+        "here": ngettext(
+            "%(n)s %(noun)s could not go to %(tool)s", "%(n)s %(noun)s could not go to %(tool)s", group.count
+        ),
         "there": ngettext("%(n)s %(noun)s could not come in", "%(n)s %(noun)s could not come in", group.count),
     }[group.side if group.side in ("here", "there") else "there"]
     field = entity.fields.get(group.field)

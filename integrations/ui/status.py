@@ -86,7 +86,9 @@ def progress(run: SyncLog) -> str:
     read = run.counts.get("read", 0)
     where = run.progress.get("stream", "")
     step = words.phase(run.progress.get("phase", ""))
-    seen = ngettext("%(n)s record read", "%(n)s records read", read) % {"n": formats.number_format(read, force_grouping=True)}
+    seen = ngettext("%(n)s record read", "%(n)s records read", read) % {
+        "n": formats.number_format(read, force_grouping=True)
+    }
     return f"{where}: {step}, {seen}" if where else f"{step}, {seen}".capitalize()
 
 
@@ -126,7 +128,9 @@ def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict
     for stream in Stream.objects.filter(integration__in=ids).defer("schema"):
         streams.setdefault(stream.integration_id, []).append(stream)
     ended = SyncLog.objects.filter(integration__in=ids).exclude(state="running")
-    last = dict(ended.order_by("integration", "-started_at").distinct("integration").values_list("integration", "ended_at"))
+    last = dict(
+        ended.order_by("integration", "-started_at").distinct("integration").values_list("integration", "ended_at")
+    )
     days = _days(ids)
     return [
         _row(one, standing(one, running.get(one.pk), due.get(one.pk), streams.get(one.pk, [])), last.get(one.pk), days)

@@ -28,7 +28,9 @@ def context(query: Mapping[str, str]) -> dict[str, Any]:
     settled = newest_first(conflicts.filter(state=Conflict.State.SETTLED), "at", query.get("settled", ""), SETTLED)
     shown = _shown([*open_ones.items, *settled.items])
     stopped = status.rows(list(IntegrationInstance.objects.filter(status=Status.ATTENTION).defer("credentials")))
-    pairs = list(Stream.objects.filter(set_aside__isnull=False).distinct().select_related("integration").defer("schema"))
+    pairs = list(
+        Stream.objects.filter(set_aside__isnull=False).distinct().select_related("integration").defer("schema")
+    )
     return {
         "conflicts": [_conflict(one, shown) for one in open_ones.items],
         "more_conflicts": open_ones.next,
@@ -95,4 +97,3 @@ def _settled(one: Conflict, shown: Shown) -> dict[str, Any]:
         "critical": one.critical,
         "at": one.at,
     }
-

@@ -152,7 +152,8 @@ def trouble(code: str, detail: str, tool: str) -> Trouble:
         return Trouble(
             _("A run stopped before it would delete %(count)s of %(total)s records")
             % {"count": count or "?", "total": total or "?"},
-            _("If you want that, let it go on. If not, bring the records back in %(tool)s, or leave the pair paused.") % place,
+            _("If you want that, let it go on. If not, bring the records back in %(tool)s, or leave the pair paused.")
+            % place,
             "brake",
         )
     known = {
@@ -182,6 +183,9 @@ def trouble(code: str, detail: str, tool: str) -> Trouble:
         "provider_off": (_("%(tool)s is switched off here"), _("The staff of Raccord switched it off for now."), ""),
         "internal_error": (_("A run met a fault of ours"), _("It is tried again by itself, and we were told."), ""),
     }
+    if code == "schema_changed" and detail.startswith("“"):
+        title = _("Mapped fields are gone, or hold something else now: %(fields)s") % {"fields": detail}
+        return Trouble(title, f"{_('Choose what takes their place, or stop keeping them in step.')} {waits}", "mapping")
     if code in known:
         title, text, mend = known[code]
         return Trouble(title % place, f"{text % place} {waits}", mend)

@@ -42,13 +42,19 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
     form = ConnectForm(way, request.POST or None, initial={"name": connect.free_name(tool(provider).name)})
     if form.is_valid():
         try:
-            made = setup.create(provider, form.cleaned_data["name"], form.credentials(), request.user.email)
+            made = setup.create(provider, form.cleaned_data["name"], form.credentials(), str(request.user))
         except Refused as refused:
             form.refuse(refused)
         else:
             messages.success(request, _("Connected to %(account)s.") % {"account": made.account_name})
             return see_other(reverse("connections:setup", args=[made.pk, made.setup_step]))
-    context = {"form": form, "way": way, "tool": tool(provider), "steps": bar(None, "connect"), "guide": guide(way.help)}
+    context = {
+        "form": form,
+        "way": way,
+        "tool": tool(provider),
+        "steps": bar(None, "connect"),
+        "guide": guide(way.help),
+    }
     return page(request, "connect", context, status=422 if form.errors else 200)
 
 

@@ -123,7 +123,9 @@ def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str
             text = _("“%(table)s” is paired. Its obvious fields are mapped.") % {"table": stream.collection_name}
             messages.success(request, text)
             return see_other(back)
-    return show_tables(request, integration, bar(integration, "map") if integration.setup_step != "done" else None, form)
+    return show_tables(
+        request, integration, bar(integration, "map") if integration.setup_step != "done" else None, form
+    )
 
 
 @require_role("admin")
@@ -214,7 +216,9 @@ def _save_rules(
 def _activate(request: HttpRequest, integration: IntegrationInstance) -> HttpResponse:
     if request.method == "POST":
         text = _("“%(name)s” is on. Its first sync begins.") % {"name": integration.name}
-        return told(request, lambda: lifecycle.activate(integration), text, reverse("connections:detail", args=[integration.pk]))
+        return told(
+            request, lambda: lifecycle.activate(integration), text, reverse("connections:detail", args=[integration.pk])
+        )
     ask = request.GET.get("part") == "plan" or "now" in request.GET
     context = {"integration": integration, "tool": tool(integration.provider)}
     if ask:

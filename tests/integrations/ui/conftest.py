@@ -1,0 +1,65 @@
+"""
+=============  ==========================================================================================
+notion         the sandbox's Notion with a few contacts, companies, deals and tasks
+begun          a connection of `tenant` that has passed the first step
+paired         the same with the table “Contacts” paired: {"integration", "stream"}
+live           the same, activated: its rows are committed, so a run can be made with run(integration)
+=============  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+TOKEN = "ntn_sandbox_demo"
+OTHER_ACCOUNT = "ntn_sandbox_other"
+
+
+@pytest.fixture
+def notion(sandbox_notion):
+    sandbox_notion.seed("crm", contacts=12, companies=4, deals=3, tasks=2)
+    return sandbox_notion
+
+
+@pytest.fixture
+def begun(tenant, notion):
+    from integrations.services import setup
+
+    return setup.create("notion", "Notion", {"token": TOKEN})
+
+
+@pytest.fixture
+def paired(begun):
+    return {"integration": begun, "stream": pair(begun, "Contacts", "contact")}
+
+
+def pair(integration, table, entity, **choices):
+    from integrations.services import streams
+
+    found = next(one for one in streams.collections(integration) if one.name == table)
+    return streams.add(integration, found.id, entity, **choices)
+
+
+def url(name, *args, **query):
+    from urllib.parse import urlencode
+
+    return reverse(f"connections:{name}", args=args, urlconf="config.urls_tenant") + (
+        f"?{urlencode(query)}" if query else ""
+    )
+
+
+def form_of(response):
+    """What a browser would send back of the mapper, row by row."""
+    import re
+    from html import unescape
+
+    html = response.content.decode()
+    rows = re.findall(r'<li class="mapping-row.*?</li>', html, re.DOTALL)
+    data: dict[str, list[str]] = {"remote": [], "local": [], "direction": []}
+    for row in rows:
+        data["remote"].append(unescape(re.search(r'name="remote" value="([^"]*)"', row).group(1)))
+        data["direction"].append(re.search(r'name="direction" value="([^"]*)"', row).group(1))
+        chosen = re.search(r'<option value="([^"]*)" selected', row)
+        data["local"].append(unescape(chosen.group(1)) if chosen else "")
+    return data

@@ -1,0 +1,113 @@
+"""Who may what, whose it is, and what never leaves the server."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from django_tenants.utils import tenant_context
+
+from integrations.models import IntegrationInstance
+from tests.integrations.ui.conftest import TOKEN, pair, url
+
+
+def writes(made, stream):
+    """Every address that changes something, with what it takes."""
+    pk, pair = made.pk, stream.pk
+    return [
+        (url("start", "notion"), {"name": "X", "token": TOKEN}),
+        (url("setup", pk, "connect"), {"token": TOKEN}),
+        (url("setup", pk, "map"), {"collection": stream.collection, "entity": "task"}),
+        (url("tables", pk), {"collection": stream.collection, "entity": "task"}),
+        (url("mapping", pk, pair), {}),
+        (url("remove_table", pk, pair), {}),
+        (url("begin", pk, pair), {}),
+        (url("lift_brake", pk, pair), {}),
+        (url("setup", pk, "settings"), {}),
+        (url("settings", pk), {}),
+        (url("setup", pk, "activate"), {}),
+        (url("reconnect", pk), {"token": TOKEN}),
+        (url("rename", pk), {"name": "Y"}),
+        (url("delete", pk), {}),
+        (url("sync", pk), {}),
+        (url("pause", pk), {}),
+        (url("resume", pk), {}),
+        (url("cancel", pk), {}),
+        (reverse("inbox:resolve", args=[pk], urlconf="config.urls_tenant"), {"winner": "local"}),
+    ]
+
+
+def test_viewer_gets_403_on_every_write(paired, sign_in, member, tenant):
+    viewer = sign_in(member("viewer"), tenant)
+    before = IntegrationInstance.objects.values().get()
+    for address, data in writes(paired["integration"], paired["stream"]):
+        assert viewer.post(address, data).status_code == 403, address
+        assert viewer.post(address, data, headers={"HX-Request": "true"}).status_code == 403, address
+    assert IntegrationInstance.objects.values().get() == before
+    assert paired["integration"].streams.count() == 1
+
+
+def test_viewer_reads(paired, sign_in, member, tenant):
+    viewer = sign_in(member("viewer"), tenant)
+    for address in (url("list"), url("gallery"), url("detail", paired["integration"].pk), "/activity/", "/inbox/"):
+        page = viewer.get(address)
+        assert page.status_code == 200, address
+    assert "Sync now" not in page.content.decode()
+
+
+def test_member_may_sync_but_not_manage(paired, sign_in, member, tenant):
+    from integrations.services import lifecycle
+
+    lifecycle.activate(paired["integration"])
+    somebody = sign_in(member("member"), tenant)
+    pk = paired["integration"].pk
+    assert somebody.post(url("sync", pk)).status_code == 303
+    assert somebody.post(url("pause", pk)).status_code == 403
+    assert somebody.get(url("mapping", pk, paired["stream"].pk)).status_code == 403
+
+
+@pytest.fixture
+def theirs(other_tenant, notion):
+    from integrations.services import setup
+
+    with tenant_context(other_tenant):
+        made = setup.create("notion", "Theirs", {"token": TOKEN})
+        return made, pair(made, "Contacts", "contact")
+
+
+def test_ids_of_another_tenant_are_not_found(tenant_client, theirs, other_tenant):
+    made, stream = theirs
+    reads = [url("detail", made.pk), url("live", made.pk), url("setup", made.pk, "map"), url("mapping", made.pk, stream.pk),
+             url("settings", made.pk), url("reconnect", made.pk), url("run", made.pk, made.pk)]  # fmt: skip
+    for address in reads:
+        assert tenant_client.get(address).status_code == 404, address
+    for address, data in writes(made, stream)[1:]:
+        assert tenant_client.post(address, data).status_code == 404, address
+    with tenant_context(other_tenant):
+        assert IntegrationInstance.objects.get().status == "draft"
+
+
+def test_stream_of_another_connection_is_not_found(tenant_client, paired):
+    from integrations.services import setup
+
+    second = setup.create("notion", "Second", {"token": TOKEN})
+    assert tenant_client.get(url("mapping", second.pk, paired["stream"].pk)).status_code == 404
+    assert tenant_client.post(url("remove_table", second.pk, paired["stream"].pk)).status_code == 404
+
+
+def test_secrets_are_in_no_response(tenant_client, paired):
+    from integrations.services import lifecycle
+
+    made, stream = paired["integration"], paired["stream"]
+    addresses = [url("setup", made.pk, "connect"), url("setup", made.pk, "map", now=1), url("mapping", made.pk, stream.pk),
+                 url("reconnect", made.pk), url("list"), url("delete", made.pk), url("rename", made.pk)]  # fmt: skip
+    pages = [tenant_client.get(address) for address in addresses]
+    pages.append(tenant_client.post(url("reconnect", made.pk), {"token": TOKEN, "nonsense": "1"}, follow=True))
+    lifecycle.activate(made)
+    pages += [
+        tenant_client.get(address)
+        for address in (url("detail", made.pk), url("live", made.pk), url("settings", made.pk))
+    ]
+    for page in pages:
+        assert TOKEN not in page.content.decode()
+        assert "credentials" not in page.content.decode()
+    assert TOKEN not in repr(IntegrationInstance.objects.values().get())
