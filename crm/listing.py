@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, F, Func, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Lower, NullIf
 from django.utils.functional import cached_property
 
@@ -114,7 +114,8 @@ class Listing:
         found = self.matching.annotate(_key=_sort_key(described, self.sorted_by == self.entity.title))
         if place := _place(cursor):
             try:
-                found = found.filter(_beyond(*place, descending, back))
+                key = _typed(self.entity, described, place[0])
+                found = found.filter(_beyond(key, place[1], descending, back or described.required))
             except (ValidationError, ValueError, TypeError):
                 pass  # a cursor of another column: the list begins at its beginning
         empty = {"nulls_first": True} if back else {"nulls_last": True}
@@ -164,16 +165,43 @@ def _sort_key(described: Field, is_title: bool) -> Any:
     return F(described.name)
 
 
+class Beyond(Func):
+    """(key, id) compared with a place as one row: the key is computed once, and an index on both can start there."""
+
+    output_field = BooleanField()
+
+    def __init__(self, key: Any, place: tuple[Any, str], descending: bool) -> None:
+        super().__init__(key, F("id"))
+        self.place, self.operator = place, "<" if descending else ">"
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # type: ignore[override]
+        sides = [compiler.compile(side) for side in self.source_expressions]
+        (key, key_params), (pk, pk_params) = sides
+        return f"({key}, {pk}) {self.operator} (%s, %s::uuid)", [*key_params, *pk_params, *self.place]
+
+
 def _beyond(key: Any, pk: str, descending: bool, back: bool) -> Q:
-    """Those that come after this key and id in the order one walks; empty keys stand at the end of the list."""
-    step = "lt" if descending else "gt"
-    tie = Q(**{f"id__{step}": pk})
+    """Those that come after this key and id in the order one walks; empty keys stand at the end of the list.
+
+    back: no empty keys follow, because one walks away from them or because the column has none.
+    """
     if key is None:
-        empty = Q(_key__isnull=True) & tie
+        empty = Q(_key__isnull=True) & Q(**{f"id__{'lt' if descending else 'gt'}": pk})
         return empty | Q(_key__isnull=False) if back else empty
-    # the redundant >= is what lets the index start at the key
-    beyond = Q(**{f"_key__{step}e": key}) & (Q(**{f"_key__{step}": key}) | tie)
+    beyond = Q(Beyond(F("_key"), (key, pk), descending))
     return beyond if back else beyond | Q(_key__isnull=True)
+
+
+def _typed(entity: Entity, described: Field, key: Any) -> Any:
+    """The key of a cursor as the column's type; raises ValidationError for one of another column."""
+    if key is None:
+        return None
+    if described.type is Type.SELECT:
+        return int(key)
+    if described.type in (Type.DECIMAL, Type.MONEY, Type.INTEGER, Type.BOOLEAN, Type.DATE, Type.DATETIME):
+        column: Any = entity.model._meta.get_field(described.name)
+        return column.to_python(key)
+    return str(key)
 
 
 def _cursor(pair: tuple[Any, UUID]) -> str:
