@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-class Stopped(Exception):
+class Stopped(BaseException):  # noqa: N818 - like KeyboardInterrupt: no library's `except Exception` may swallow it
     """A person, or the machine, asked us to stop. `code` is the exit code that says so."""
 
     def __init__(self, number: int) -> None:
@@ -29,10 +29,14 @@ class Stopped(Exception):
         self.code = 128 + number
 
 
+_asked: list[int] = []  # an exception that a signal raises inside a finaliser is lost; this is not
+
+
 def stop_on_signals() -> None:
     """From here on a signal raises Stopped, also in the middle of preparing."""
 
     def stop(number: int, _: FrameType | None) -> None:
+        _asked.append(number)
         raise Stopped(number)
 
     for number in SIGNALS:
@@ -71,6 +75,8 @@ class Processes:
     def wait(self) -> str:
         """Until one of them cannot be kept up; answers its name. One that ends otherwise is started again."""
         while True:
+            if _asked:
+                raise Stopped(_asked[0])
             for name, child in list(self.children.items()):
                 if child.poll() is not None and not self._start_again(name):
                     return name
