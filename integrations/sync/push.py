@@ -353,6 +353,8 @@ def _settle_one(store: Store, one: Intended, link: RecordLink, record: Record) -
             record.values.get(store.by_name[name].remote.id, reads_back) if name in store.by_name else reads_back
         )
         link.base_local = link.base_local | {name: sent}
+        if is_empty(sent) and not is_empty(came_back):
+            came_back = reads_back  # a default of the tool's (Notion gives an empty status one): theirs, so it comes in
         link.base_remote = link.base_remote | {name: came_back}
     link.intent = None
     _clear_sent(store, link, fields)

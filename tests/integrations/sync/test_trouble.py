@@ -233,3 +233,15 @@ def test_answers_lost_on_create_make_no_doubles(linked, notion):
     for number in range(5):
         assert there.count(f"lost{number}@example.com") == 1
         assert Contact.objects.filter(email=f"lost{number}@example.com").count() == 1
+
+
+def test_default_that_the_tool_gives_comes_in(live_tenant, notion):
+    integration = connected(live_tenant, ("Deals", "deal"))
+    lifecycle.activate(integration)
+    deal = Deal.objects.create(name="Without a stage")
+    sync(integration)
+    sync(integration)
+    deal.refresh_from_db()
+    row = notion.row(RecordLink.objects.get(record_id=deal.pk).remote_id)["values"]
+    stage = next(row[name] for name in ("Stage", "Status") if name in row)
+    assert stage and deal.stage == stage
