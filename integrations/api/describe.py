@@ -77,7 +77,7 @@ def example(schema: Json, schemas: Json) -> Any:
     if "$ref" in schema:
         return example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if schema.get("examples"):
-        return schema["examples"][0]
+        return _in_order(schema["examples"][0], schema, schemas)
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
@@ -87,6 +87,20 @@ def example(schema: Json, schemas: Json) -> Any:
         if schema.get(key):
             return example(next((one for one in schema[key] if one.get("type") != "null"), {}), schemas)
     return _by_type(schema, schemas)
+
+
+def _in_order(value: Any, schema: Json, schemas: Json) -> Any:
+    """The example with its members as the schema lists them; pydantic sorts them by name."""
+    if "$ref" in schema:
+        return _in_order(value, schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if isinstance(value, list):
+        return [_in_order(one, schema.get("items", {}), schemas) for one in value]
+    if "anyOf" in schema:
+        return _in_order(value, next((one for one in schema["anyOf"] if one.get("type") != "null"), {}), schemas)
+    if not isinstance(value, dict) or "properties" not in schema:
+        return value
+    known = {name: _in_order(value[name], one, schemas) for name, one in schema["properties"].items() if name in value}
+    return known | {name: one for name, one in value.items() if name not in known}
 
 
 def _by_type(schema: Json, schemas: Json) -> Any:

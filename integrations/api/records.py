@@ -162,5 +162,6 @@ def _outcome(action: str, outcome: bulk.Outcome) -> schemas.BulkOutcome:
         record = schemas.Record.of(outcome.item) if outcome.item else None
         return schemas.BulkOutcome(status=DONE[action], record=record)
     status = CODES[problem.code][0]
-    told = schemas.BulkProblem(code=problem.code, status=status, detail=problem.detail, errors=problem.errors)
+    errors = [schemas.FieldError(**error) for error in problem.errors]
+    told = schemas.BulkProblem(code=problem.code, status=status, detail=problem.detail, errors=errors)
     return schemas.BulkOutcome(status=status, problem=told)

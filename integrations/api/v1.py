@@ -57,12 +57,13 @@ api.add_router("/runs", runs.router)
 api.add_router("", inbox.router)
 api.add_router("", records.router)
 for kind in (Exception, Http404, HttpError, ValidationError):  # the last three replace handlers that ninja brings
-    api.add_exception_handler(kind, problems.answer)
+    api.add_exception_handler(kind, problems.answer)  # type: ignore[arg-type]
 
 
 def urls() -> tuple[list[URLPattern], str, str]:
     """The endpoints, each behind the door."""
-    patterns, app_name, namespace = api.urls
+    found, app_name, namespace = api.urls
+    patterns = [pattern for pattern in found if isinstance(pattern, URLPattern)]
     for pattern in patterns:
         if pattern.name != "openapi-json":
             pattern.callback = door(pattern.callback)

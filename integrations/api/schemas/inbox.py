@@ -13,7 +13,7 @@ from integrations.api.schemas import Body
 from integrations.models import Conflict as ConflictRow
 from integrations.models import SetAside as SetAsideRow
 
-CONFLICT = {
+CONFLICT: dict[str, Any] = {
     "id": "01993f0a-5f91-7253-b6a5-1eaf9a8b7c14",
     "stream": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
     "run": "01993f0a-4e80-7142-a5f4-0d9e8f7a6b13",

@@ -16,8 +16,8 @@ from integrations.models import IntegrationInstance
 from integrations.scheduling.models import Due
 
 FREQUENCY = Literal["manual", "5min", "15min", "hourly", "daily", "weekly"]
-ACCOUNT = {"id": "8f2c6d0e-acme", "name": "Acme Studio", "may": ["read", "insert", "update"]}
-INTEGRATION = {
+ACCOUNT: dict[str, Any] = {"id": "8f2c6d0e-acme", "name": "Acme Studio", "may": ["read", "insert", "update"]}
+INTEGRATION: dict[str, Any] = {
     "id": "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10",
     "provider": "notion",
     "name": "Team wiki",
@@ -80,12 +80,12 @@ class Integration(Schema):
             id=row.pk,
             provider=row.provider,
             name=row.name,
-            status=row.status,
+            status=row.status,  # type: ignore[arg-type]
             status_code=row.status_code,
             status_detail=row.status_detail,
             status_since=row.status_since,
             setup_step=row.setup_step,
-            frequency=row.frequency,
+            frequency=row.frequency,  # type: ignore[arg-type]
             credentials="***" if row.credentials else None,
             account=account,
             created_by=row.created_by,

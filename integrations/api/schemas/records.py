@@ -14,7 +14,7 @@ from crm.records import Item
 from integrations.api.schemas import Body
 
 VERSION = "2026-09-15T09:30:12.480133+00:00"
-VALUES = {
+VALUES: dict[str, Any] = {
     "name": "Ada Rossi",
     "email": "ada@rossi.example",
     "phone": None,
@@ -26,7 +26,7 @@ VALUES = {
     "birthday": "1990-12-10",
     "score": "12.5",
 }
-RECORD = {
+RECORD: dict[str, Any] = {
     "id": "01993f0a-71b2-7c44-8a90-5d3e8b6f1c02",
     "entity": "contact",
     "title": "Ada Rossi",

@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from integrations.models import SyncLog, SyncLogLine
 
 STATE = Literal["running", "done", "failed", "cancelled"]
-RUN = {
+RUN: dict[str, Any] = {
     "id": "01993f0a-4e80-7142-a5f4-0d9e8f7a6b13",
     "integration": "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10",
     "trigger": "api",

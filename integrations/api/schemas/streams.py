@@ -23,13 +23,13 @@ MATCHING = Literal["match_or_create", "create_only", "match_only"]
 DELETIONS = Literal["ignore", "archive"]
 KIND = Literal[tuple(kind.value for kind in Type)]  # type: ignore[valid-type]
 
-COLLECTION = {
+COLLECTION: dict[str, Any] = {
     "id": "0f6b8c1d-2e3f-4a5b-8c7d-9e0f1a2b3c4d",
     "name": "Contacts",
     "path": ["Acme CRM"],
     "url": "https://www.notion.so/0f6b8c1d2e3f4a5b8c7d9e0f1a2b3c4d",
 }
-STREAM = {
+STREAM: dict[str, Any] = {
     "id": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
     "integration": "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10",
     "collection": COLLECTION["id"],
@@ -48,7 +48,7 @@ STREAM = {
     "swept_at": "2026-09-15T09:30:02.900000Z",
     "standing": {"in_step": 120, "waiting": 0, "left_out": 0, "set_aside": 1},
 }
-MAPPING = {
+MAPPING: dict[str, Any] = {
     "remote": "iK%7B%3F",
     "remote_name": "Email",
     "local": "email",
