@@ -51,7 +51,8 @@ def frame(tool: str, slug: str, title: str, body: str, note: str = "", is_bad: b
     home = f'<b><a href="/{slug}/">{escape(tool)}</a></b><span>sandbox – nothing leaves this computer</span>'
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<title>{escape(title)}</title>"
         f"<style>{STYLE}</style></head><body><header>{home}</header><main>{told}{body}</main></body></html>"
     )
 
