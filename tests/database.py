@@ -41,7 +41,8 @@ _slot: list[int] = []  # a file descriptor, held open: the lock ends with the pr
 
 def take_slot() -> None:
     """Choose VAR_DIR: the first folder that no other test session uses."""
-    base = Path(os.environ.get("VAR_DIR", ROOT / "var")) / "test"
+    # pytest-xdist's workers inherit the environment that their parent has already changed
+    base = Path(os.environ.setdefault("TEST_SLOTS", str(Path(os.environ.get("VAR_DIR", ROOT / "var")) / "test")))
     base.mkdir(parents=True, exist_ok=True)
     for number in range(1, 100):
         lock = os.open(base / f"{number}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
@@ -60,10 +61,15 @@ def take_slot() -> None:
 
 def prepare() -> None:
     """What the settings read, before they are read."""
+    on_server = (os.environ.get("DATABASE_URL") or NOT_YET) != NOT_YET
+    if on_server and "PYTEST_XDIST_WORKER" in os.environ:
+        raise RuntimeError(
+            "on a server tests run one after the other: side by side they hold up each other's change feed"
+        )
     take_slot()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    os.environ.setdefault("TEST_ON_SERVER", "1" if os.environ.get("DATABASE_URL") else "")
-    os.environ.setdefault("DATABASE_URL", NOT_YET)
+    os.environ["TEST_ON_SERVER"] = "1" if on_server else ""
+    os.environ["DATABASE_URL"] = os.environ.get("DATABASE_URL") or NOT_YET
     # nothing of the developer's own set-up reaches a test
     os.environ.pop("PROVIDER_BASE_URLS", None)
     embedded.prepare()
@@ -80,11 +86,14 @@ def create() -> str:
     _use(url, name)
     with _maintenance(url) as server:
         _drop(server, name)
-        if _known_as(server, built) == _fingerprint():
+        is_built = _known_as(server, built) == _fingerprint()
+        if is_built:
             _run(server, "CREATE DATABASE {} TEMPLATE {}", name, built)
         else:
             _drop(server, built)
             _run(server, "CREATE DATABASE {}", name)
+        _run(server, "ALTER DATABASE {} SET synchronous_commit = off", name)
+        if not is_built:
             _build()
             _keep(server, name, built)
     return os.environ["DATABASE_URL"]
