@@ -56,6 +56,9 @@ def today(limit: int = 10) -> list[dict[str, Any]]:
     latest = [change for change in looked_at if change["at"] >= midnight]
     groups = [list(g) for _key, g in groupby(latest, key=lambda c: (who(c["actor"]), c["entity"], c["operation"]))]
     is_cut = len(latest) == LOOKED_AT
+    if is_cut and len(groups) > 1:
+        groups.pop()  # how many there really are is not known
+        is_cut = False
     return [_entry(group, is_cut and group is groups[-1]) for group in groups[:limit]]
 
 
