@@ -21,9 +21,9 @@ from crm.records import (
     Missing,
     Moved,
     ReadOnly,
-    _fill,
     delete_rows,
     describe,
+    fill,
     insert_rows,
     item,
     update_rows,
@@ -97,7 +97,7 @@ class _Batch:
 
     def _create(self, one: Wanted) -> str:
         row = registry.blank_row(self.entity, new_id(), timezone.now())
-        _fill(self.entity, row, one.values, self.people, whole=True)
+        fill(self.entity, row, one.values, self.people, whole=True)
         self.created[row["id"]] = row
         return row["id"]
 
@@ -113,7 +113,7 @@ class _Batch:
             self.deleted.add(one.id)
             return one.id
         changed = dict(row)
-        _fill(self.entity, changed, one.values, self.people)
+        fill(self.entity, changed, one.values, self.people)
         if changed != row:
             self.rows[one.id] = self.changed[one.id] = changed
         return one.id

@@ -85,7 +85,7 @@ def create(name: str, values: Mapping[str, Value], by: Actor) -> Item:
     row = registry.blank_row(entity, new_id(), timezone.now())
     with feed.acting(by):
         people = People()
-        _fill(entity, row, values, people, whole=True)
+        fill(entity, row, values, people, whole=True)
         insert_rows(entity, [row])
     return get(name, row["id"])
 
@@ -102,7 +102,7 @@ def update(name: str, record_id: UUID | str, values: Mapping[str, Value], by: Ac
             raise Moved(item(entity, row, people))
         _refuse_read_only(name, [record_id])
         before = dict(row)
-        _fill(entity, row, values, people)
+        fill(entity, row, values, people)
         if row != before:
             update_rows(entity, [row])
     return get(name, record_id)
@@ -155,7 +155,8 @@ def _stored(entity: Entity, row: Row | None) -> Row | None:
     return None if row is None else dict.fromkeys(entity.columns) | row
 
 
-def _fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People, whole: bool = False) -> None:
+def fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People, whole: bool = False) -> None:
+    """Put checked values into a row. whole: it is a new one, so what is required must be among them. Raises Invalid."""
     errors: dict[str, str] = {}
     wanted = dict(values)
     if whole:

@@ -13,6 +13,7 @@ from crm.models import Contact
 from integrations.api import idempotency
 from integrations.api.models import Answer
 from integrations.models import IntegrationInstance
+from integrations.scheduling import inline
 from tests.integrations.api.conftest import Api
 
 ADA = {"values": {"name": "Ada Rossi"}}
@@ -85,6 +86,19 @@ def test_a_breakdown_leaves_nothing_and_the_key_free(tenant, api, notion):
     answer = api.post(f"integrations/{made}/test", Idempotency_Key="k1")
     assert answer.status_code == 500
     assert not Answer.objects.exists()
+
+
+def test_a_plan_and_an_activation_with_keys(live_tenant, api, wired):
+    home = f"integrations/{wired['integration']}"
+    plan = api.post(f"{home}/plan", Idempotency_Key="k1")
+    assert plan.json()["streams"][0]["counts"]["created_here"] == 12
+    assert api.post(f"{home}/plan", Idempotency_Key="k1").content == plan.content
+    assert Contact.objects.count() == 0
+    assert api.post(f"{home}/activate", Idempotency_Key="k2").json()["status"] == "active"
+    inline.run_due(20)
+    connection.set_tenant(live_tenant)
+    assert api.all("runs")[0]["state"] == "done"
+    assert Contact.objects.count() == 12
 
 
 def test_reading_takes_no_notice(tenant, api):
