@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from integrations.models import LinkState, RecordLink, SetAside, Stream
+from integrations.models import Conflict, LinkState, RecordLink, SetAside, Stream
 from integrations.ui import words
 from integrations.ui.tools import tool
 
@@ -20,12 +20,15 @@ from integrations.ui.tools import tool
 def lives_in(request: HttpRequest, entity: str, record_id: UUID) -> SafeString | None:
     """One query; nothing for a record that lives only here."""
     aside = SetAside.objects.filter(stream=OuterRef("stream"), record_id=OuterRef("record_id"))
+    asked = Conflict.objects.filter(
+        stream=OuterRef("stream"), record_id=OuterRef("record_id"), state=Conflict.State.OPEN
+    )
     links = (
         RecordLink.objects.filter(record_id=record_id, stream__entity=entity)
         .exclude(state=LinkState.EXTRA)
         .select_related("stream__integration")
         .defer("stream__schema", "stream__integration__credentials", "base_local", "base_remote")
-        .annotate(is_aside=Exists(aside))
+        .annotate(is_aside=Exists(aside), is_asked=Exists(asked))
         .order_by("stream__integration__name", "id")
     )
     places = [_place(link) for link in links]
@@ -51,14 +54,18 @@ def _place(link: Any) -> dict[str, Any]:
 
 
 def _state(link: Any) -> tuple[str, str]:
+    if link.is_asked:
+        return "waiting", _("both sides changed it: it waits for a decision in the inbox")
     if link.is_aside:
         return "failing", _("a value waits with its reason")
     if link.state == LinkState.NEW:
         return "waiting", _("goes there with the next run")
     if link.state in (LinkState.GONE, LinkState.UNLINKED, LinkState.LOST):
         return "paused", _("deleted there")
-    if link.dirty or link.intent or link.waiting or link.waits_out:
+    if link.dirty or link.intent:
         return "waiting", _("changes wait for the next run")
+    if link.waiting or link.waits_out:
+        return "in_step", _("a link waits until the record it points to is paired, too")
     return "in_step", ""
 
 

@@ -58,6 +58,13 @@ def standing(
         sentence = _("%(tool)s did not answer. The next try is at %(time)s.")
         clock = formats.time_format(timezone.localtime(due.due_at), "TIME_FORMAT")
         return Standing("waiting", sentence % {"tool": provider, "time": clock})
+    if troubled := next((stream for stream in streams if stream.problem_code), None):
+        trouble = words.trouble(troubled.problem_code, troubled.problem_detail, provider)
+        action = {
+            "label": _("Look at the mapping"),
+            "url": reverse("connections:mapping", args=[integration.pk, troubled.pk]),
+        }
+        return Standing("failing", f"{troubled.collection_name}: {trouble.title}.", action)
     return Standing("in_step", covers(streams, provider))
 
 

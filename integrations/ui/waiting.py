@@ -8,9 +8,10 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from integrations.models import Conflict, IntegrationInstance, Policy, Status, Stream
+from integrations.models import Conflict, IntegrationInstance, Policy, Stream
 from integrations.services import standing
 from integrations.ui import problems, status
+from integrations.ui.frame import NEEDS_SOMEBODY
 from integrations.ui.paging import newest_first
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
@@ -27,7 +28,7 @@ def context(query: Mapping[str, str]) -> dict[str, Any]:
     open_ones = newest_first(conflicts.filter(state=Conflict.State.OPEN), "at", query.get("before", ""), OPEN)
     settled = newest_first(conflicts.filter(state=Conflict.State.SETTLED), "at", query.get("settled", ""), SETTLED)
     shown = _shown([*open_ones.items, *settled.items])
-    stopped = status.rows(list(IntegrationInstance.objects.filter(status=Status.ATTENTION).defer("credentials")))
+    stopped = status.rows(list(IntegrationInstance.objects.filter(NEEDS_SOMEBODY).distinct()))
     pairs = list(
         Stream.objects.filter(set_aside__isnull=False).distinct().select_related("integration").defer("schema")
     )

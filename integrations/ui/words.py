@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -75,9 +76,24 @@ def totals(
 
 
 def summary(counts: Counts, tool: str) -> str:
-    """A run in one sentence."""
-    parts = [f"{counts[key]:n} {done(key, tool)}" for key in SIDES if counts.get(key) and key != "skipped"]
+    """A run in one short sentence: one kind of change by its name, several by side."""
+    kinds = {side: [key for key in SIDES if SIDES[key] == side and counts.get(key)] for side in ("here", "there")}
+    parts = [_of_side(counts, side, keys, tool) for side, keys in kinds.items() if keys]
+    if not parts and counts.get("linked"):
+        parts = [_told(counts["linked"], done("linked", tool))]
+    parts += [_told(counts[key], done(key, tool)) for key in ("conflict", "set_aside") if counts.get(key)]
     return ", ".join(parts) if parts else _("Nothing to do: both sides agree")
+
+
+def _of_side(counts: Counts, side: str, keys: list[str], tool: str) -> str:
+    number = sum(counts[key] for key in keys)
+    if len(keys) == 1:
+        return _told(number, done(keys[0], tool))
+    return _told(number, {"here": _("written here"), "there": _("written in %(tool)s")}[side] % {"tool": tool})
+
+
+def _told(number: int, what: str) -> str:
+    return f"{formats.number_format(number, force_grouping=True)} {what}"
 
 
 def records(number: int) -> str:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from integrations.catalog.models import Provider
@@ -95,7 +96,7 @@ def _sentence(rows: list[dict[str, Any]]) -> str:
     acting = sum(row["state"] == "failing" for row in rows)
     drafts = sum(row["is_draft"] for row in rows)
     if acting:
-        return _("%(n)s of %(all)s need you.") % {"n": acting, "all": len(rows)}
+        return ngettext("%(n)s needs you.", "%(n)s need you.", acting) % {"n": acting}
     if drafts:
-        return _("%(n)s of %(all)s are not set up yet.") % {"n": drafts, "all": len(rows)}
+        return ngettext("%(n)s is not set up yet.", "%(n)s are not set up yet.", drafts) % {"n": drafts}
     return _("All of them are in step.") if all(row["state"] == "in_step" for row in rows) else _("None needs you.")

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.integrations.ui.conftest import TOKEN, pair, url
+from tests.integrations.ui.conftest import TOKEN, form_of, pair, url
 
 pytestmark = pytest.mark.usefixtures("notion")
 
@@ -142,6 +142,24 @@ def test_revoked_key_shows_the_button_that_mends_it(live, notion):
     assert "does not accept the key any more" in html and url("reconnect", made.pk) in html
     assert "Connections that stopped" in client.get("/inbox/").content.decode()
     assert url("reconnect", made.pk) in client.get(url("list")).content.decode()
+
+
+def test_field_removed_there_is_shown_and_mended(live, notion):
+    made, stream, client = live
+    notion.remove_field("Contacts", "Phone")
+    client.post(url("sync", made.pk))
+    run(made)
+    mend = url("mapping", made.pk, stream.pk)
+    for address in (url("detail", made.pk), url("list"), "/inbox/"):
+        html = client.get(address).content.decode()
+        assert "“Phone”" in html and mend in html, address
+    page = client.get(mend)
+    assert page.context["gone"] == ["Phone"]
+    client.post(mend, form_of(page))
+    client.post(url("sync", made.pk))
+    run(made)
+    stream.refresh_from_db()
+    assert stream.problem_code == ""
 
 
 def test_failed_exchanges_are_shown_without_secrets(live, notion):
