@@ -121,7 +121,7 @@ def datetime(value: Any) -> str:
         value = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
     except OverflowError as error:  # the first or last day of the calendar, in another zone
         raise Unfit(f"“{value}” is out of range") from error
-    text = value.replace(tzinfo=None).isoformat()
+    text: str = value.replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 
 

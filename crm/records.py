@@ -131,10 +131,10 @@ def history(name: str, record_id: UUID | str, limit: int = 100, before: int | No
     if before is not None:
         kept = kept.filter(id__lt=before)
     for change in kept.order_by("-id")[:limit]:
-        before, after = (_stored(entity, row) for row in (change.before, change.after))
+        old_row, new_row = (_stored(entity, row) for row in (change.before, change.after))
         changes = {}
         for field, read in readers.items():
-            old, new = (read(row) if row else None for row in (before, after))
+            old, new = (read(row) if row else None for row in (old_row, new_row))
             if old != new and field not in passed_over:
                 changes[field] = [old, new]
         found.append(

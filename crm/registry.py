@@ -73,7 +73,7 @@ class Entity:
 
     @cached_property
     def columns(self) -> list[str]:
-        return [f.column for f in self.model._meta.concrete_fields]
+        return [str(f.column) for f in self.model._meta.concrete_fields]
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _built_in(name: str, declared: Declared, options: Mapping[str, list[str]]) -
             name=column.name,
             label=str(column.verbose_name).capitalize() if column.name != "id" else "ID",
             type=kind,
-            column=column.column,
+            column=str(column.column),
             many=many,
             read_only=column.name in READ_ONLY,
             required=column.name == declared.title,
@@ -217,7 +217,7 @@ def _target(column: Any) -> str:
     if isinstance(column, kinds.RelationField):
         return column.to
     if isinstance(column, models.ForeignKey) and column.related_model is not Person:
-        return column.related_model._meta.model_name
+        return str(column.related_model._meta.model_name)
     return ""
 
 
@@ -379,7 +379,7 @@ def blank_row(described: Entity, record_id: Any, now: dt.datetime) -> Row:
     row: Row = {}
     for column in described.model._meta.concrete_fields:
         default = column.get_default() if column.has_default() else (None if column.null else "")
-        row[column.column] = default
+        row[str(column.column)] = default
     stamp = now.isoformat()
     return row | {"id": str(record_id), "created_at": stamp, "updated_at": stamp}
 

@@ -72,7 +72,7 @@ class Secret:
 class SecretField(EncryptedField, models.Field):
     """JSON that is sealed when saved; reading the attribute answers a `Secret`, whose `open()` gives the value."""
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
+    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:  # type: ignore[override]
         super().contribute_to_class(cls, name, **kwargs)
         setattr(cls, name, _Attribute(self))
 

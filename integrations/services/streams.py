@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
 from crm import records, registry
@@ -159,8 +160,8 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
 
     A field that now means another remote field has never been agreed on: its bases are forgotten, its values are not.
     """
-    wanted = [dict(one) for one in wanted]
-    _check_mappings(stream, wanted)
+    chosen = [dict(one) for one in wanted]
+    _check_mappings(stream, chosen)
     names = {field.id: field.name for field in schema_of(stream).fields}
     with transaction.atomic():
         Stream.objects.select_for_update().get(pk=stream.pk)
@@ -178,7 +179,7 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
                     options=one.get("options") or {},
                     position=position,
                 )
-                for position, one in enumerate(wanted)
+                for position, one in enumerate(chosen)
             ]
         )
         now = {m.local: m for m in made}
@@ -289,7 +290,7 @@ def _preview_cell(mapped: mapping.Mapped, record: Any, around: mapping.Context) 
 # --- small parts ----------------------------------------------------------------------------------------------------
 
 
-CHOICES: dict[str, type] = {
+CHOICES: dict[str, type[TextChoices]] = {
     "direction": Direction,
     "policy": Policy,
     "matching": Matching,

@@ -6,6 +6,7 @@ relations their other ends, push every stream; again while that made new work. N
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ from integrations.sync.store import Store
 from values import Type
 
 ROUNDS = 5  # a record that moves under our hands in every round waits for the next run
+
+
+#: Set when this process is asked to end: slices stop after their present step and give their lease back.
+ending = threading.Event()
 
 
 class SliceOver(Exception):
@@ -51,7 +56,7 @@ class Slice:
         """Between two stored steps: go on, yield or stop."""
         if SyncLog.objects.filter(pk=self.run.pk, cancel_asked=True).exists():
             raise Cancelled
-        if time.monotonic() - self.started > self.seconds:
+        if ending.is_set() or time.monotonic() - self.started > self.seconds:
             raise SliceOver
 
     def report(self, store: Store, phase: str) -> None:
@@ -88,6 +93,8 @@ def work(turn: Slice, streams: Sequence[Stream]) -> None:
         if not sent:
             break
     for store in stores:
+        if store.stream.brake_lifted:  # it was lifted for this run
+            store.commit(lambda store=store: store.save_stream(brake_lifted=False))
         turn.report(store, "done")
 
 
@@ -183,14 +190,16 @@ def _each(turn: Slice, steps: Iterator[int], may_yield: bool = True) -> None:
 def end_waiting(stores: Iterable[Store]) -> None:
     """Relations that waited for their other end: merge what was read then, send what could not go out."""
     for store in stores:
-        linked = RecordLink.objects.filter(stream=store.stream, state__in=(LinkState.NEW, LinkState.LINKED))
+        linked = RecordLink.objects.filter(
+            stream=store.stream, state__in=(LinkState.NEW, LinkState.LINKED), intent__isnull=True
+        )
         waiting = linked.filter(Q(waits_out=True) | ~Q(waiting={}))
         last = 0
         while links := list(waiting.filter(pk__gt=last).order_by("pk")[: pulling.GATHER]):
             last = links[-1].pk
             records = [_as_read(store, link) for link in links if link.waiting and link.remote_id]
             if records:
-                apply(store, records)
+                apply(store, records, retold=True)
             out = [link.pk for link in links if link.waits_out]
             if out:
                 RecordLink.objects.filter(pk__in=out).update(dirty=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
@@ -186,7 +187,7 @@ def _json(call: Call) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _with_query(target: str, params: dict[str, str]) -> str:
+def _with_query(target: str, params: Mapping[str, object]) -> str:
     return f"{target}{'&' if '?' in target else '?'}{urlencode(params)}"
 
 

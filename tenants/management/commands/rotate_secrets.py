@@ -37,5 +37,6 @@ class Command(BaseCommand):
 @transaction.atomic
 def _seal_again(pk: Any) -> None:
     integration = IntegrationInstance.objects.select_for_update().get(pk=pk)
-    integration.credentials = integration.credentials.open()
+    if integration.credentials:
+        integration.credentials = integration.credentials.open()
     integration.save(update_fields=["credentials"])
