@@ -4,53 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Max
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from integrations.catalog.models import Provider
-from integrations.models import Conflict, IntegrationInstance, Status, SyncLog
+from integrations.models import Conflict
+from integrations.ui import status
 
 
 def overview() -> dict[str, Any]:
-    """sentence, glyph: is everything in step; connections: rows for ui/_connection.html; waiting: conflicts."""
-    found = list(IntegrationInstance.objects.annotate(last_at=Max("runs__started_at")))
-    conflicts = Conflict.objects.filter(state=Conflict.State.OPEN).count()
-    running = set(SyncLog.objects.filter(state=SyncLog.State.RUNNING).values_list("integration_id", flat=True))
-    providers = dict(Provider.objects.values_list("slug", "name"))
-    rows = [_row(integration, providers, integration.pk in running) for integration in found]
+    """sentence, glyph: is everything in step; connections: rows for ui/_connection.html; waiting: open conflicts."""
+    rows = status.rows()
+    waiting = Conflict.objects.filter(state=Conflict.State.OPEN).count()
     return {
         "connections": rows,
-        "waiting": conflicts,
-        "sentence": _sentence(rows, conflicts),
-        "glyph": _glyph(rows, conflicts),
+        "waiting": waiting,
+        "sentence": _sentence(rows, waiting),
+        "glyph": _glyph(rows, waiting),
     }
-
-
-def _row(integration: IntegrationInstance, providers: dict[str, str], is_running: bool) -> dict[str, Any]:
-    provider = providers.get(integration.provider, integration.provider.title())
-    return {
-        "name": integration.name,
-        "url": _address(integration),
-        "provider": provider,
-        "letters": provider[:1],
-        "state": _state(integration, is_running),
-        "status": " · ".join(filter(None, [provider, integration.account_name])),
-        "last_at": integration.last_at,  # type: ignore[attr-defined]
-        "agreement": None,
-    }
-
-
-
-def _state(integration: IntegrationInstance, is_running: bool) -> str:
-    if integration.status == Status.ATTENTION:
-        return "failing"
-    if integration.status == Status.PAUSED:
-        return "paused"
-    if is_running:
-        return "running"
-    return "in_step" if integration.status == Status.ACTIVE and integration.failures == 0 else "waiting"
 
 
 def _sentence(rows: list[dict[str, Any]], conflicts: int) -> str:
@@ -59,8 +29,14 @@ def _sentence(rows: list[dict[str, Any]], conflicts: int) -> str:
     failing = sum(row["state"] == "failing" for row in rows)
     if failing:
         first = ngettext("%(n)s connection needs you.", "%(n)s connections need you.", failing) % {"n": failing}
+    elif running := sum(row["state"] == "running" for row in rows):
+        first = ngettext("%(n)s connection is syncing now.", "%(n)s connections are syncing now.", running) % {
+            "n": running
+        }
     elif all(row["state"] == "in_step" for row in rows):
-        first = ngettext("Your connection is in step.", "All %(n)s connections are in step.", len(rows)) % {"n": len(rows)}
+        first = ngettext("Your connection is in step.", "All %(n)s connections are in step.", len(rows)) % {
+            "n": len(rows)
+        }
     else:
         steady = sum(row["state"] == "in_step" for row in rows)
         first = _("%(n)s of %(all)s connections are in step.") % {"n": steady, "all": len(rows)}
@@ -76,10 +52,3 @@ def _glyph(rows: list[dict[str, Any]], conflicts: int) -> str:
         if state in states:
             return state
     return "waiting" if conflicts or not rows else "in_step"
-
-
-def _address(integration: IntegrationInstance) -> str:
-    try:
-        return reverse("connections:detail", args=[integration.pk])
-    except NoReverseMatch:
-        return f"/connections/{integration.pk}/"
