@@ -30,6 +30,8 @@ def bar(integration: IntegrationInstance | None, here: str) -> list[dict[str, An
 def _state(integration: IntegrationInstance | None, step: str, here: str) -> str:
     if step == here:
         return "current"
+    if step == setup.STEPS[-1] and integration and setup.is_open(integration, step):
+        return "open"
     return "done" if integration and setup.is_open(integration, step) else "todo"
 
 
