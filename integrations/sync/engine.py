@@ -138,6 +138,13 @@ def _own_trouble(turn: Slice, stream: Stream) -> Iterator[list[bool]]:
     fine = [True]
     try:
         yield fine
+    except pulling.BrakeApplied as error:  # stops the whole run, but says here which table it was
+        fine.clear()
+        turn.lease.hold()
+        Stream.objects.filter(pk=stream.pk).update(
+            problem_code="brake", problem_detail=f"{error.count} of {error.total}"
+        )
+        raise
     except errors.AdapterError as error:
         if error.concerns != "stream":
             raise

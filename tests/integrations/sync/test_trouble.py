@@ -245,3 +245,30 @@ def test_default_that_the_tool_gives_comes_in(live_tenant, notion):
     row = notion.row(RecordLink.objects.get(record_id=deal.pk).remote_id)["values"]
     stage = next(row[name] for name in ("Stage", "Status") if name in row)
     assert stage and deal.stage == stage
+
+
+def test_many_deletions_there_stop_and_ask(linked, notion):
+    before = Contact.objects.count()
+    for row in notion.rows("Contacts", limit=1000)[: before // 2]:
+        notion.trash_row(row["id"])
+    lifecycle.sync_now(linked, whole=True)
+    run_once(linked)
+    stream = linked.streams.get()
+    assert (linked.status, linked.status_code, stream.problem_code) == (Status.ATTENTION, "brake", "brake")
+    assert Contact.objects.count() == before
+    lifecycle.lift_brake(stream)
+    sync(linked)
+    assert Contact.objects.count() == before - before // 2
+    assert not linked.streams.get().problem_code
+
+
+def test_many_deletions_here_stop_and_ask(linked, notion):
+    before = len(notion.rows("Contacts", limit=1000))
+    records.delete("contact", list(Contact.objects.values_list("pk", flat=True)[: before // 2]), ADA)
+    run_once(linked)
+    stream = linked.streams.get()
+    assert (linked.status_code, stream.problem_code) == ("brake", "brake")
+    assert len(notion.rows("Contacts", limit=1000)) == before
+    lifecycle.lift_brake(stream)
+    sync(linked)
+    assert len(notion.rows("Contacts", limit=1000)) == before - before // 2

@@ -9,6 +9,7 @@ import pytest
 from crm import records
 from crm.feed import Actor
 from crm.models import Company, Contact
+from integrations.catalog.models import Provider
 from integrations.models import Conflict, RecordLink, SyncLog
 from integrations.scheduling import dispatch, due
 from integrations.services import conflicts, connect, lifecycle, planning, streams
@@ -37,10 +38,13 @@ def sync(integration):
 
 
 @pytest.fixture
-def notion(sandbox_notion):
+def notion(sandbox_notion, live_tenant):
+    """The sandbox with its usual workspace, and no limits on either side: nothing here is about pacing."""
     sandbox_notion.seed("crm")
     sandbox_notion.limit(None)
-    return sandbox_notion
+    Provider.objects.filter(slug="notion").update(requests_per_minute=1_000_000)
+    yield sandbox_notion
+    Provider.objects.filter(slug="notion").update(requests_per_minute=None)
 
 
 def test_first_sync_brings_everything_in_and_out(live_tenant, notion):
