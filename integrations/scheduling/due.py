@@ -6,7 +6,7 @@ import datetime as dt
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from integrations.models.instance import Frequency
 from integrations.scheduling.models import Due, Priority
@@ -35,7 +35,7 @@ def next_due(frequency: str, now: dt.datetime, zone: dt.tzinfo) -> dt.datetime |
 
 def ask(integration_id: UUID, priority: int = Priority.PERSON, trigger: str = "person") -> None:
     """Run soon: at once when nobody runs it, else right after the present run."""
-    now = timezone.now()
+    now = Now()  # the database's clock, which also says when a run was claimed
     defaults = {"due_at": now, "asked_at": now, "priority": priority, "trigger": trigger, "woken_at": None}
     Due.objects.update_or_create(integration_id=integration_id, defaults=defaults | {"tenant": connection.tenant})
 

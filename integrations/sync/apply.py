@@ -6,6 +6,7 @@ looks like, however often and in whatever order it is met, applying it is right.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ from integrations.sync.tally import Contest, Line, Problem
 from values import UNSEEN, Type, Unfit, Value
 
 GHOST_SECONDS = 24 * 3600
+LOOK_UP = 50  # ids asked for at once
 
 
 def apply(
@@ -38,21 +40,47 @@ def apply(
     records: Sequence[Record],
     before: Callable[[], None] | None = None,
     matches: Matches | None = None,
+    listed: bool = False,
+    retold: bool = False,
     **advance: object,
 ) -> None:
     """Merge remote records and, in the same transaction, store where the stream has come to (`advance`).
 
     before: what to do first in the transaction. matches: decided pairs, instead of looking for them.
+    listed: read from a listing, whose index may lag behind what we know; what looks old is read by id before it is believed.
+    retold: told again from memory, so it says nothing new about the record as a whole.
     """
 
     def work() -> None:
         if before:
             before()
-        Batch(store, records, matches).work()
+        Batch(store, records, matches, listed, retold).work()
         if advance:
             store.save_stream(**advance)
 
-    store.commit(work)
+    try:
+        store.commit(work)
+    except Doubtful as doubt:
+        records, listed = _looked_up(store, records, doubt.ids), False
+        store.commit(work)
+
+
+class Doubtful(Exception):
+    """A listing shows records that are not newer than what we know, but different: a lagging index, or an edit at once."""
+
+    def __init__(self, ids: set[str]) -> None:
+        super().__init__(", ".join(sorted(ids)))
+        self.ids = ids
+
+
+def _looked_up(store: Store, records: Sequence[Record], ids: set[str]) -> list[Record]:
+    """The records with the doubtful ones as they are now; of those that nobody knows only tombstones stay."""
+    wanted = sorted(ids)
+    now: dict[str, Record] = {}
+    for start in range(0, len(wanted), LOOK_UP):
+        part = wanted[start : start + LOOK_UP]
+        now |= {record.id: record for record in store.adapter.fetch(store.stream.collection, part)}
+    return [now.get(r.id, r) for r in records if r.id not in ids or r.id in now or r.deleted]
 
 
 class Translated(dict):
@@ -77,8 +105,16 @@ class Translated(dict):
 class Batch:
     """The work of one transaction. Gathers writes and sends them in few statements."""
 
-    def __init__(self, store: Store, records: Sequence[Record], matches: Matches | None = None) -> None:
-        self.store = store
+    def __init__(
+        self,
+        store: Store,
+        records: Sequence[Record],
+        matches: Matches | None = None,
+        listed: bool = False,
+        retold: bool = False,
+    ) -> None:
+        self.store, self.listed, self.retold = store, listed, retold
+        self.doubts: set[str] = set()
         self.records = list({record.id: record for record in records}.values())  # met twice: the later one counts
         self.by_id = {record.id: record for record in self.records}
         self.matches = matches
@@ -104,6 +140,8 @@ class Batch:
                 self._linked(link, record)
             elif not record.deleted:
                 self._unlinked(record)
+        if self.doubts:
+            raise Doubtful(self.doubts)
         self._write()
 
     # --- finding partners -------------------------------------------------------------------------------------------
@@ -116,8 +154,10 @@ class Batch:
         if self.matches is None:
             self.matches = match.match(self.store, loose)
         partners = tables.links_by_record(self.store.stream, list(self.matches.pairs.values()))
+        if self.matches.pairs:
+            self.rows = registry.rows(self.store.entity, self.matches.pairs.values(), lock=True)
         for remote_id, record_id in self.matches.pairs.items():
-            if remote_id in self.links:
+            if remote_id in self.links or record_id not in self.rows:  # linked or deleted since
                 continue
             link = partners.get(record_id)
             if link is not None and link.remote_id is not None:
@@ -140,7 +180,7 @@ class Batch:
                     known.pop(marker)
             elif link.remote_id is None:
                 sent = link.intent is not None or link.unsure
-                take_created(link, record)
+                take_created(link, record, self.store)
                 self._changed(link)
                 self.links[record.id] = link
                 self.store.touch(
@@ -164,9 +204,16 @@ class Batch:
         )
         if untouched and self.store.can.delete:
             extra = self._new_link(record.id, None, LinkState.EXTRA)
-            extra.dirty = True
+            extra.dirty, extra.remote_version = True, record.version
+            extra.base_remote = {
+                m.name: record.values[m.remote.id] for m in self.store.mapped if m.remote.id in record.values
+            }
             self.links[record.id] = extra
             return
+        self._second_copy(record)
+        self.links[record.id] = self._new_link(record.id, None, LinkState.UNLINKED)
+
+    def _second_copy(self, record: Record) -> None:
         self.store.problems.append(
             Problem(
                 "there",
@@ -179,7 +226,6 @@ class Batch:
                 title=self._title_of(record),
             )  # fmt: skip
         )
-        self.links[record.id] = self._new_link(record.id, None, LinkState.UNLINKED)
 
     def _link_up(self, link: Link | None, record: Record, record_id: str) -> RecordLink:
         if link is None:
@@ -194,7 +240,9 @@ class Batch:
 
     def _lock_rows(self) -> None:
         ids = [link.record_id for link in self.links.values() if link.record_id]
-        self.rows = registry.rows(self.store.entity, ids, lock=True) if ids else {}
+        ids = [pk for pk in ids if str(pk) not in self.rows]
+        if ids:
+            self.rows |= registry.rows(self.store.entity, ids, lock=True)
 
     # --- relations --------------------------------------------------------------------------------------------------
 
@@ -213,19 +261,55 @@ class Batch:
     def _linked(self, link: Link, record: Record) -> None:
         row = self.rows.get(str(link.record_id)) if link.record_id else None
         if link.state in (LinkState.EXTRA, LinkState.UNLINKED):
-            if record.deleted and link.state == LinkState.EXTRA:
-                self._set(link, state=LinkState.GONE, dirty=False, intent=None)
+            if link.state == LinkState.EXTRA:
+                self._put_away(link, record)
             return
+        if self.listed and self._looks_old(link, row, record):
+            self.doubts.add(record.id)
+            return
+        known_at, sent = link.remote_edited_at, (link.intent or {}).get("action")
         self._remember(link, record)
         close_intent(link, record, self.store)
         if record.deleted:
-            self._deleted_there(link, row, record)
+            self._deleted_there(link, row, record, by_us=sent == "delete")
         elif row is None:
             self._missing_here(link, record)
         else:
             if link.state in (LinkState.LOST, LinkState.GONE):
                 self._set(link, state=LinkState.LINKED)
-            self._merge(link, row, record)
+            self._merge(link, row, record, known_at)
+
+    def _looks_old(self, link: Link, row: registry.Row | None, record: Record) -> bool:
+        """Deleting or bringing back on the word of a listing needs a reading that is newer than what we know."""
+        newer = record.edited_at and link.remote_edited_at and record.edited_at > link.remote_edited_at
+        if record.deleted:
+            return link.state == LinkState.LINKED and row is not None and not newer
+        return link.state == LinkState.GONE and not newer
+
+    def _put_away(self, link: Link, record: Record) -> None:
+        """A second copy of ours on its way to the trash; whoever edited it meanwhile wants it."""
+        if record.deleted:
+            self._set(link, state=LinkState.GONE, dirty=False, intent=None)
+        elif self._edited_there(link, record):
+            self._set(link, state=LinkState.UNLINKED, dirty=False, intent=None)
+            self._second_copy(record)
+
+    def _edited_there(self, link: Link, record: Record) -> bool:
+        """Whether somebody there changed a field since both sides agreed on it; our own late writes do not count."""
+        edited, ghosts = False, _living(link.ghosts)
+        for m in self.store.mapped:
+            base = link.base_remote.get(m.name, UNSEEN)  # a field never agreed on was not edited
+            theirs = record.values.get(m.remote.id, base)
+            if base is UNSEEN or theirs == base or not m.rule.inbound:
+                continue
+            late = next((ours for ours, reads_back in ghosts.get(m.name, ()) if reads_back == theirs), UNSEEN)
+            if late is UNSEEN:
+                edited = True
+            else:
+                link.base_local = link.base_local | {m.name: late}
+                link.base_remote = link.base_remote | {m.name: theirs}
+                self._changed(link)
+        return edited
 
     def _remember(self, link: Link, record: Record) -> None:
         facts = {
@@ -236,7 +320,7 @@ class Batch:
         if link.intent is not None or any(getattr(link, name) != value for name, value in facts.items()):
             self._set(link, **facts)
 
-    def _merge(self, link: Link, row: registry.Row, record: Record) -> None:
+    def _merge(self, link: Link, row: registry.Row, record: Record, known_at: dt.datetime | None) -> None:
         store = self.store
         local = store.local_values(row)
         remote = {
@@ -255,6 +339,10 @@ class Batch:
         pair = Pair(local, remote, translated, link.base_local, link.base_remote, _living(link.ghosts))
         base_before = dict(link.base_local)
         result = merge(store.rules, pair, policy)
+        if self.listed and known_at and record.edited_at and record.edited_at <= known_at:
+            if result.to_local or any(winner != "ask" for winner in result.contested.values()):
+                self.doubts.add(record.id)
+                return
         for name, winner in result.contested.items():
             store.contests.append(
                 self._contest(link, row, record, name, winner, base_before, local, translated, edits[name])
@@ -346,12 +434,14 @@ class Batch:
 
     # --- deletions --------------------------------------------------------------------------------------------------
 
-    def _deleted_there(self, link: Link, row: registry.Row | None, record: Record) -> None:
+    def _deleted_there(self, link: Link, row: registry.Row | None, record: Record, by_us: bool = False) -> None:
         store = self.store
         if row is None:
             self._set(link, state=LinkState.GONE, dirty=False)
         elif link.state == LinkState.GONE:
             return
+        elif link.state == LinkState.LOST or by_us:  # it stands here again since: it goes back there
+            self._set(link, state=LinkState.LOST, dirty=True)
         elif not store.inbound or store.stream.deletions == Deletions.IGNORE:
             self._set(link, state=LinkState.UNLINKED, dirty=False)
             store.touch(self._line(link, "there", "unlinked", title=store.title(row), reason=_("deleted in the tool")))
@@ -374,12 +464,7 @@ class Batch:
     def _missing_here(self, link: Link, record: Record) -> None:
         """Our record was deleted. Edited or brought back there, it returns; otherwise the push deletes it there."""
         store = self.store
-        edited = any(
-            m.rule.inbound
-            and m.name in link.base_remote  # a field never agreed on was not edited
-            and record.values.get(m.remote.id, link.base_remote[m.name]) != link.base_remote[m.name]
-            for m in store.mapped
-        )
+        edited = self._edited_there(link, record)
         if link.state == LinkState.LINKED and not edited:
             if store.outbound and not link.dirty:
                 self._set(link, dirty=True)
@@ -438,6 +523,8 @@ class Batch:
     def _create_row(self, link: Link, record: Record, action: str) -> None:
         store = self.store
         row = self.blank | {"id": str(link.record_id)}
+        if action == "restored":  # with what is not mapped, as it was when it was deleted
+            row |= tables.deleted_row(store.entity, link.record_id) | {"updated_at": self.blank["updated_at"]}
         base_local, base_remote = {}, {}
         for mapped in store.mapped:
             if mapped.remote.id not in record.values or mapped.remote.id in record.unfit:
@@ -506,6 +593,8 @@ class Batch:
         store = self.store
         if self.matches and self.matches.held:
             match.hold(store, {pk: key for pk, key in self.matches.held.items() if pk not in self.links}, self.by_id)
+        if store.stream.listed_at is None:
+            match.let_go(store, self.by_id.keys() - (self.matches.held if self.matches else {}).keys())
         self._clear_set_aside()
         service.insert_rows(store.entity, self.new_rows)
         service.update_rows(store.entity, list(self.changed_rows.values()))
@@ -518,9 +607,19 @@ class Batch:
         """What was read anew is no longer set aside for its old reason; what still does not fit is set aside again."""
         again = {(p.remote_id, p.field) for p in self.store.problems if p.side == "there"}
         old = SetAside.objects.filter(stream=self.store.stream, side="there", remote_id__in=list(self.by_id))
-        over = [one.pk for one in old if (one.remote_id, one.field) not in again]
+        over = [one.pk for one in old if (one.remote_id, one.field) not in again and self._is_over(one)]
         if over:
             SetAside.objects.filter(pk__in=over).delete()
+
+    def _is_over(self, aside: SetAside) -> bool:
+        """A record that tells some fields only says nothing about the others."""
+        record = self.by_id[aside.remote_id]
+        if record.deleted:
+            return True
+        if not aside.field:
+            return not self.retold and aside.code != "second_copy"
+        mapped = self.store.by_name.get(aside.field)
+        return mapped is None or mapped.remote.id in record.values or mapped.remote.id in record.unfit
 
 
 # --- what push shares -----------------------------------------------------------------------------------------------
@@ -531,7 +630,6 @@ def close_intent(link: Link, record: Record, store: Store) -> None:
     if link.intent is None:
         return
     if link.intent["action"] in ("update", "restore", "create"):
-        until = time.time() + GHOST_SECONDS
         for name, (ours, reads_back) in link.intent["fields"].items():
             mapped = store.by_name.get(name)
             theirs = record.values.get(mapped.remote.id, UNSEEN) if mapped else UNSEEN
@@ -539,17 +637,35 @@ def close_intent(link: Link, record: Record, store: Store) -> None:
                 link.base_local = link.base_local | {name: ours}
                 link.base_remote = link.base_remote | {name: theirs}
             else:
-                link.ghosts = link.ghosts | {name: [*link.ghosts.get(name, []), [ours, reads_back, until]]}
+                haunt(link, name, ours, reads_back)
     link.intent = None
     link.dirty = True
 
 
-def take_created(link: Link, record: Record) -> None:
+def take_created(link: Link, record: Record, store: Store) -> None:
     """A create of ours turned out to have worked: what was sent is what both sides agreed on."""
-    fields = (link.intent or {}).get("fields", {})
+    fields = (link.intent or {}).get("fields") or _sent_before(link, record, store)
     link.base_local = link.base_local | {name: sent for name, (sent, _) in fields.items()}
     link.base_remote = link.base_remote | {name: reads_back for name, (_, reads_back) in fields.items()}
     link.remote_id, link.state, link.intent, link.dirty = record.id, LinkState.LINKED, None, True
+
+
+def _sent_before(link: Link, record: Record, store: Store) -> dict[str, tuple[Value, Value]]:
+    """What a create that arrives late was sent with: the attempt that it looks like, else the last one."""
+    fields = {}
+    for name, kept in _living(link.ghosts).items():
+        mapped = store.by_name.get(name)
+        theirs = record.values.get(mapped.remote.id, UNSEEN) if mapped else UNSEEN
+        if kept:
+            fields[name] = next((one for one in kept if one[1] == theirs), kept[-1])
+    return fields
+
+
+def haunt(link: Link, name: str, ours: Value, reads_back: Value) -> None:
+    """Remember a write of unknown outcome: it may still arrive."""
+    now = time.time()
+    kept = [one for one in link.ghosts.get(name, ()) if one[2] > now and one[:2] != [ours, reads_back]]
+    link.ghosts = link.ghosts | {name: [*kept, [ours, reads_back, now + GHOST_SECONDS]]}
 
 
 def load_relations(store: Store, wanted: Mapping[str, tuple[Iterable[str], Iterable[str]]]) -> None:
@@ -578,6 +694,29 @@ def load_relations(store: Store, wanted: Mapping[str, tuple[Iterable[str], Itera
             found = cursor.fetchall()
         links.local[target] = {remote_id: str(record_id) for remote_id, record_id in found}
         links.remote[target] = {str(record_id): remote_id for remote_id, record_id in found}
+        links.gone[target] = _gone(
+            store,
+            target,
+            [one for one in remote_ids if one not in links.local[target]],
+            [one for one in record_ids if one not in links.remote[target]],
+        )
+
+
+def _gone(store: Store, target: str, remote_ids: Sequence[str], record_ids: Sequence[str]) -> set[str]:
+    """Those of these records that are no more."""
+    gone: set[str] = set()
+    if remote_ids:
+        deleted = RecordLink.objects.filter(
+            stream__integration=store.stream.integration_id,
+            stream__entity=target,
+            state=LinkState.GONE,
+            remote_id__in=remote_ids,
+        )
+        gone |= {str(pk) for pk in deleted.values_list("remote_id", flat=True)}
+    if record_ids:
+        there = registry.ENTITIES[target].model.objects.filter(pk__in=record_ids).values_list("pk", flat=True)
+        gone |= set(record_ids) - {str(pk) for pk in there}
+    return gone
 
 
 def record_names(store: Store, record: Record) -> set[str]:

@@ -26,10 +26,14 @@ TIMES = {Type.DATE, Type.DATETIME}
 
 @dataclass(slots=True)
 class Links:
-    """Known pairs of records, for relations: {remote id: our id} and back, per target entity."""
+    """Known pairs of records, for relations: {remote id: our id} and back, per target entity.
+
+    gone: remote ids of what was deleted on both sides, and our ids that name no record any more: relations pass over them.
+    """
 
     local: dict[str, dict[str, str]] = field(default_factory=dict)
     remote: dict[str, dict[str, str]] = field(default_factory=dict)
+    gone: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,8 @@ def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, 
         def relation(value: Value, _now: Value, context: Context) -> Value | Waiting:
             if not value:
                 return None
-            known = context.links.local.get(target, {})
+            known, gone = context.links.local.get(target, {}), context.links.gone.get(target, set())
+            value = [one for one in value if one not in gone]
             if any(one not in known for one in value):
                 return Waiting()
             return check([known[one] for one in value])
@@ -254,10 +259,11 @@ def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str,
         def relation(value: Value, _now: Value, context: Context) -> Value | Waiting:
             if not value:
                 return None
-            known = context.links.remote.get(target, {})
+            known, gone = context.links.remote.get(target, {}), context.links.gone.get(target, set())
+            value = [one for one in value if one not in gone]
             if any(one not in known for one in value):
                 return Waiting()
-            return sorted(known[one] for one in value)
+            return sorted(known[one] for one in value) or None
 
         return relation
     if there in TIMES:

@@ -7,7 +7,7 @@ its key is unique there. Afterwards a new remote record is matched at once.
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +53,17 @@ def match(store: Store, records: Sequence[Record]) -> Matches:
             found.pairs[remote_ids[0]] = ours[0]
         else:
             found.ambiguous |= dict.fromkeys(remote_ids, ours)
+    return _each_once(found)
+
+
+def _each_once(found: Matches) -> Matches:
+    """One of ours that two remote records claim, each by another field, belongs to neither for certain."""
+    claims = Counter(found.pairs.values())
+    for remote_id, record_id in list(found.pairs.items()):
+        if claims[record_id] > 1:
+            found.ambiguous[remote_id] = [found.pairs.pop(remote_id)]
+    paired = set(found.pairs.values())
+    found.ambiguous = {pk: [one for one in ours if one not in paired] for pk, ours in found.ambiguous.items()}
     return found
 
 
@@ -119,6 +130,11 @@ def hold(store: Store, records: dict[str, str], by_id: dict[str, Record]) -> Non
     )
 
 
+def let_go(store: Store, remote_ids: Iterable[str]) -> None:
+    """Records that were linked, or deleted there, since they were held back."""
+    HeldRecord.objects.filter(stream=store.stream, remote_id__in=list(remote_ids)).delete()
+
+
 def next_held(store: Store) -> list[HeldRecord]:
     """Whole groups of held records with the same key, a batch of keys at a time."""
     keys = (
@@ -143,7 +159,7 @@ def decide(store: Store, held: Sequence[HeldRecord]) -> Matches:
             found.pairs[remote_ids[0]] = ours[0]
         elif ours:
             found.ambiguous |= dict.fromkeys(remote_ids, ours)
-    return found
+    return _each_once(found)
 
 
 def _pack(record: Record) -> dict[str, Any]:

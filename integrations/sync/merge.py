@@ -90,13 +90,13 @@ def _merge_field(rule: Rule, pair: Pair, policy: Policy, result: Merge) -> None:
     base_local, base_remote = pair.base_local.get(name, UNSEEN), pair.base_remote.get(name, UNSEEN)
     they_changed = theirs != base_remote
     if they_changed:
-        for sent, reads_back in pair.ghosts.get(name, ()):
-            if theirs == reads_back and ours != sent:
-                # our own late write, not a person's edit: acknowledge it, keep ours, push again
-                result.agree(name, sent, theirs)
+        late = [sent for sent, reads_back in pair.ghosts.get(name, ()) if theirs == reads_back]
+        if late:  # our own late write, not a person's edit: acknowledge it, keep ours, push again
+            result.agree(name, ours if ours in late else late[0], theirs)
+            if ours not in late:
                 result.to_remote.add(name)
                 result.arrived.add(name)
-                return
+            return
     we_changed = ours != base_local and rule.outbound
     if not we_changed and not (they_changed and rule.inbound):
         return

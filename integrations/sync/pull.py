@@ -13,12 +13,13 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.adapters.base import Page, Record
 from integrations.models import HeldRecord, LinkState, RecordLink, SetAside
-from integrations.sync import match
+from integrations.sync import match, tables
 from integrations.sync.apply import apply, forget_held
 from integrations.sync.store import Store
 from integrations.sync.tally import Problem
@@ -38,17 +39,24 @@ class BrakeApplied(Exception):
 
 
 def pull(store: Store) -> Iterator[int]:
-    """Read on from the checkpoint; yields the number of records after every stored step."""
+    """Read on from the checkpoint; yields the number of records between two stored steps.
+
+    Not after the last one: a reading of one step is no place to stop, or slow answers would keep a run from ever going on.
+    """
     cursor = store.stream.cursor or None
-    whole = False
+    whole, deleted, stored = False, 0, 0
     pages = store.adapter.read(store.stream.collection, cursor, store.remote_fields)
     with _ahead(pages) as fetched:
         for records, page in _gathered(fetched):
+            if stored:
+                yield stored
             advance = {"cursor": page.cursor} if page.cursor is not None else {}
             store.run.counts["read"] = store.run.counts.get("read", 0) + len(records)
-            apply(store, records, **advance)
-            whole = page.whole
-            yield len(records)
+            deleted += _count_linked(store, [r.id for r in records if r.deleted])
+            if deleted:
+                _brake(store, deleted)
+            apply(store, records, listed=True, **advance)
+            whole, stored = page.whole, len(records) or 1
     if store.stream.listed_at is None:
         yield from match_held(store)
         now = timezone.now()
@@ -129,13 +137,19 @@ def match_held(store: Store) -> Iterator[int]:
 def _retry_there(store: Store) -> Iterator[int]:
     """Read again what was set aside on their side and whose waiting time is over."""
     due = SetAside.objects.filter(stream=store.stream, side="there").exclude(retry_at__gt=timezone.now())
-    ids = sorted(set(due.exclude(remote_id="").values_list("remote_id", flat=True)[:FETCH]))
+    waiting = due.exclude(remote_id="").order_by(F("retry_at").asc(nulls_first=True), "id")
+    ids = list(dict.fromkeys(waiting.values_list("remote_id", flat=True)[:FETCH]))
     if ids:
         found = store.adapter.fetch(store.stream.collection, ids)
         apply(store, found)
-        gone = set(ids) - {record.id for record in found} | {record.id for record in found if record.deleted}
-        SetAside.objects.filter(stream=store.stream, side="there", remote_id__in=gone).exclude(code="vanished").delete()
+        alive = {record.id for record in found if not record.deleted}
+        store.commit(lambda: tables.forget_vanished(store.stream, [pk for pk in ids if pk not in alive]))
         yield len(found)
+    store.commit(lambda: _free_ambiguous(store))
+
+
+def _free_ambiguous(store: Store) -> None:
+    """Ours were held back because theirs could not be told apart; when no such one is left, they are looked at again."""
     asides = SetAside.objects.filter(stream=store.stream, code="ambiguous")
     if asides.filter(side="here").exists() and not asides.filter(side="there").exists():
         ours = list(asides.filter(side="here").values_list("record_id", flat=True))
@@ -162,7 +176,7 @@ def sweep(store: Store) -> Iterator[int]:
     with _ahead(store.adapter.read(store.stream.collection, None, store.remote_fields)) as fetched:
         for records, page in _gathered(fetched):
             store.run.counts["read"] = store.run.counts.get("read", 0) + len(records)
-            apply(store, records)
+            apply(store, records, listed=True)
             _note_seen(records)
             whole = page.whole
             yield len(records)
@@ -174,7 +188,7 @@ def sweep(store: Store) -> Iterator[int]:
     for part in _parts(gone):
         apply(store, part)
         yield len(part)
-    store.commit(lambda: store.save_stream(swept_at=timezone.now(), brake_lifted=False))
+    store.commit(lambda: store.save_stream(swept_at=timezone.now()))
 
 
 def _note_seen(records: Sequence[Record]) -> None:
@@ -218,6 +232,13 @@ def _look_closer(store: Store, ids: Sequence[str]) -> list[Record]:
     if silent:
         store.commit(quarantine)
     return [record for record in found.values() if record.deleted]
+
+
+def _count_linked(store: Store, ids: Sequence[str]) -> int:
+    """How many records of ours would go with these."""
+    if not ids:
+        return 0
+    return RecordLink.objects.filter(stream=store.stream, remote_id__in=ids, state=LinkState.LINKED).count()
 
 
 def _brake(store: Store, count: int) -> None:

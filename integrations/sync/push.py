@@ -20,7 +20,7 @@ from integrations.adapters import errors
 from integrations.adapters.base import Change, Record, Result
 from integrations.models import Deletions, LinkState, Matching, RecordLink, SetAside
 from integrations.sync import tables
-from integrations.sync.apply import GHOST_SECONDS, apply, as_uuid, close_intent, load_relations, take_created
+from integrations.sync.apply import GHOST_SECONDS, apply, as_uuid, close_intent, haunt, load_relations, take_created
 from integrations.sync.merge import Waiting, is_empty
 from integrations.sync.store import Store
 from integrations.sync.tally import Line, Problem
@@ -98,17 +98,36 @@ def intend(store: Store, after: int) -> tuple[list[int], list[Intended]]:
         if planned is not None:
             planned.stamp = row["updated_at"] if row else ""
             intended.append(planned)
-        elif link.state == LinkState.NEW and row is None:
+        elif link.state == LinkState.NEW and row is None and not link.unsure:  # a create that may arrive is waited for
             over.append(link.pk)
     tables.save_links(links)
+    _forget_refusals(store, links, rows, {one.link.pk for one in intended})
     if over:
         RecordLink.objects.filter(pk__in=over).delete()
     return [link.pk for link in links], intended
 
 
+def _forget_refusals(store: Store, links: list[RecordLink], rows: dict[str, registry.Row], going: set[int]) -> None:
+    """What was refused and has been taken back, or edited away, is no trouble any more."""
+    by_record = {str(link.record_id): link for link in links if str(link.record_id) in rows}
+    over = []
+    for one in SetAside.objects.filter(stream=store.stream, side="here", record_id__in=list(by_record)):
+        link, row = by_record[str(one.record_id)], rows[str(one.record_id)]
+        if one.field:
+            read = store.readers.get(one.field)
+            ended = read is None or read(row) == link.base_local.get(one.field, UNSEEN)
+        else:
+            edited = bool(one.fingerprint) and not _still(one.fingerprint, row["updated_at"])
+            ended = edited and link.pk not in going
+        if ended:
+            over.append(one.pk)
+    if over:
+        SetAside.objects.filter(pk__in=over).delete()
+
+
 def _plan(store: Store, link: RecordLink, row: registry.Row | None, blocked: dict[str, str]) -> Intended | None:
     if link.state == LinkState.EXTRA:
-        return _intended(link, Change("delete", id=link.remote_id), {}, "", {})
+        return _intended(link, Change("delete", id=link.remote_id, version=link.remote_version), {}, "", {})
     if row is None:
         return _plan_deletion(store, link)
     if blocked.get("", None) is not None and _still(blocked[""], row["updated_at"]):
@@ -124,7 +143,7 @@ def _plan(store: Store, link: RecordLink, row: registry.Row | None, blocked: dic
     if link.state == LinkState.NEW or (link.state == LinkState.LOST and not store.can.restore):
         marker = str(link.record_id)
         if link.state == LinkState.LOST:
-            link.remote_id, link.base_local, link.base_remote = None, {}, {}
+            link.remote_id, link.base_local, link.base_remote, link.ghosts, link.waiting = None, {}, {}, {}, {}
             fields, values = _changed_fields(store, link, row, blocked)
             link.state = LinkState.NEW
         given = {name: value for name, value in values.items() if not is_empty(value) or value is False}
@@ -227,8 +246,8 @@ def _wake_set_aside(store: Store) -> None:
 
 def _verify(store: Store, chunk: list[Intended]) -> list[Intended]:
     """Read just before writing: a record that moved leaves the batch and is merged instead."""
-    looked_at = [one for one in chunk if one.change.action in ("update", "delete")]
-    if not looked_at or store.can.versions:
+    looked_at = [one for one in chunk if _needs_look(store, one)]
+    if not looked_at:
         return chunk
     try:
         found = {r.id: r for r in store.adapter.fetch(store.stream.collection, [one.change.id for one in looked_at])}
@@ -242,7 +261,7 @@ def _verify(store: Store, chunk: list[Intended]) -> list[Intended]:
             ready.append(one)
         elif record is None:
             missing.append(one)
-        elif record.deleted or _moved(store, one, record):
+        elif record.deleted != (one.change.action == "restore") or _moved(store, one, record):
             moved.append((one, record))
         else:
             one.change = _with_current(one.change, record)
@@ -254,19 +273,27 @@ def _verify(store: Store, chunk: list[Intended]) -> list[Intended]:
     return ready
 
 
+def _needs_look(store: Store, one: Intended) -> bool:
+    """A version stands for a look, but not at fields that were never read, nor at what lies in the trash."""
+    if one.change.action == "create":
+        return False
+    by_version = store.can.versions and one.change.version is not None
+    return not by_version or any(name not in one.link.base_remote for name in one.link.intent["fields"])
+
+
 def _with_current(change: Change, record: Record) -> Change:
     return Change(change.action, change.values, change.id, change.marker, change.key, record.version, record)
 
 
 def _moved(store: Store, one: Intended, record: Record) -> bool:
     """Whether somebody there changed what we are about to write (before a deletion: anything that we keep in step)."""
-    names = one.link.intent["fields"] if one.change.action == "update" else store.by_name
+    names = store.by_name if one.change.action == "delete" else one.link.intent["fields"]
     for name in names:
         mapped = store.by_name[name]
         if one.change.action == "delete" and not mapped.rule.inbound:
             continue
         base = one.link.base_remote.get(name, UNSEEN)
-        if base is not UNSEEN and record.values.get(mapped.remote.id, base) != base:
+        if base is not UNSEEN and record.values.get(mapped.remote.id, base) != base and not record.deleted:
             return True
         if base is UNSEEN and one.change.action == "update" and not is_empty(record.values.get(mapped.remote.id)):
             return True
@@ -308,10 +335,15 @@ def _send(store: Store, chunk: list[Intended]) -> None:
         trouble = error
     _settle(store, chunk, results)
     unsent = chunk[len(results) :]
-    if unsent:
+    if unsent and _nothing_sent(trouble):
         _withdraw(store, unsent)
     if trouble:
         raise trouble
+
+
+def _nothing_sent(trouble: Exception | None) -> bool:
+    """Only the adapter's own errors promise it; after anything else the intents stay, and recovery looks."""
+    return isinstance(trouble, errors.AdapterError) and not isinstance(trouble, errors.OutcomeUnknown)
 
 
 def _settle(store: Store, chunk: Sequence[Intended], results: Sequence[Result]) -> None:
@@ -339,12 +371,13 @@ def _settle_one(store: Store, one: Intended, link: RecordLink, record: Record) -
     action, fields = one.change.action, one.link.intent["fields"]
     if action == "delete":
         link.state, link.intent, link.dirty = LinkState.GONE, None, False
+        link.remote_edited_at = record.edited_at or link.remote_edited_at
         store.touch(Line("there", "deleted", link.record_id and str(link.record_id), link.remote_id or "", one.title))
         return
     if action == "create":
         looked_at_again = link.dirty
         link.intent = one.link.intent
-        take_created(link, record)
+        take_created(link, record, store)
         link.dirty = looked_at_again
     link.state = LinkState.LINKED
     for name, (sent, reads_back) in fields.items():
@@ -445,6 +478,8 @@ def _recover_creates(store: Store, links: Sequence[RecordLink]) -> None:
 
     def reopen() -> None:
         for link in RecordLink.objects.select_for_update().filter(pk__in=[link.pk for link in links], remote_id=None):
+            for name, (ours, reads_back) in link.intent["fields"].items() if link.intent else ():
+                haunt(link, name, ours, reads_back)
             link.intent, link.dirty, link.unsure = None, True, True  # it may still arrive: its marker will tell
             tables.save_links([link])
 

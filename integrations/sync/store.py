@@ -23,6 +23,7 @@ from values import Value
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+PLACES = ("cursor", "feed_txid", "feed_id", "listed_at", "exported_at", "swept_at", "brake_lifted")
 TRIES = 4  # a deadlock with somebody's bulk edit is tried again
 
 
@@ -80,6 +81,7 @@ class Store:
                 if attempt + 1 == TRIES or not _is_passing(error):
                     raise
                 log.info("transaction of %s tried again: %s", self.stream.pk, error)
+                self.stream.refresh_from_db(fields=PLACES)  # how far it came is what was stored
         raise AssertionError("unreachable")
 
     def _hold_version(self) -> None:
@@ -144,12 +146,12 @@ class Store:
     def local_edit(self, record_id: str, name: str) -> tuple[dt.datetime | None, str]:
         """When and by whom a field was last changed here, from the change feed."""
         field = self.by_name[name].local
-        column = "custom" if field.custom else field.column
+        path = [field.column, field.name.partition(".")[2]] if field.custom else [field.column]
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT at, actor->>'label' FROM crm_change WHERE record_id = %s AND entity = %s"
-                " AND (before -> %s) IS DISTINCT FROM (after -> %s) ORDER BY id DESC LIMIT 1",
-                [record_id, self.entity.name, column, column],
+                " AND (before #> %s) IS DISTINCT FROM (after #> %s) ORDER BY id DESC LIMIT 1",
+                [record_id, self.entity.name, path, path],
             )
             row = cursor.fetchone()
         return (row[0], row[1] or "") if row else (None, "")

@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from crm import registry
 from integrations.models import Conflict, RecordLink, SetAside, Stream, SyncLog
 from integrations.sync.tally import Contest, Line, Problem, short
 from values import Value
@@ -179,6 +180,27 @@ def queue_all(stream: Stream, table: str) -> int:
         return cursor.rowcount
 
 
+def deleted_row(entity: registry.Entity, record_id: UUID | str | None) -> registry.Row:
+    """A record as it was when it was deleted, from the change feed, without relations to what is gone too; {} if unknown."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT before FROM crm_change WHERE record_id = %s AND entity = %s AND operation = 'delete'"
+            " ORDER BY id DESC LIMIT 1",
+            [record_id, entity.name],
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return {}
+    kept = registry.load_row(found[0]) if isinstance(found[0], str) else found[0]
+    row = {name: kept[name] for name in entity.columns if name in kept}
+    for column in entity.model._meta.concrete_fields:
+        target, name = column.related_model, str(column.column)
+        if target is not None and row.get(name) is not None:
+            if not target._default_manager.filter(pk=row[name]).exists():
+                row[name] = None
+    return row
+
+
 # --- lines, conflicts, set aside ------------------------------------------------------------------------------------
 
 
@@ -261,6 +283,16 @@ def set_aside(stream: Stream, problems: Sequence[Problem]) -> None:
             kept.title = short(problem.title) or kept.title
             kept.retry_at = now + RETRY_DELAYS[min(again, len(RETRY_DELAYS) - 1)]
             kept.save()
+
+
+def forget_vanished(stream: Stream, remote_ids: Sequence[str]) -> None:
+    """What cannot be read any more is no longer set aside for what it held; that it vanished is looked at less and less."""
+    gone = SetAside.objects.filter(stream=stream, side="there", remote_id__in=remote_ids)
+    gone.exclude(code="vanished").delete()
+    for kept in gone:
+        kept.retry_at = timezone.now() + RETRY_DELAYS[min(kept.attempts, len(RETRY_DELAYS) - 1)]
+        kept.attempts += 1
+        kept.save(update_fields=["retry_at", "attempts"])
 
 
 def fingerprint(value: Value) -> str:

@@ -12,7 +12,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import values
 from integrations.adapters import errors
@@ -62,7 +61,8 @@ class Fault:
     """What happens to one call. at: which one, counted from 0 within a run, per kind of thread.
 
     kind: unavailable, limited, killed (before the effect), killed_after, lost (answer lost, write done), not_sent (answer lost,
-    write not done), late (answer lost, the write comes later), cut (in the middle of a listing or of a batch).
+    write not done), late (answer lost, the write comes later), cut (in the middle of a listing or of a batch), broken (the
+    adapter stumbles over the answer).
     """
 
     at: int
@@ -98,6 +98,7 @@ class World:
         self.tick = 1000
         self.began = dt.datetime.now(dt.UTC) - dt.timedelta(hours=3)
         self.excused: set[str] = set()
+        self.untold: set[str] = set()  # fields that answers leave out
         self.travelling: list[tuple[int, Change, str]] = []
         self.verified: dict[str, int] = {}
         self.lock = threading.RLock()
@@ -277,7 +278,7 @@ class World:
         return dt.datetime.fromtimestamp(seconds // grain * grain if grain else seconds, dt.UTC)
 
     def shown(self, row: Row) -> Record:
-        names = [f.id for f in self.schemas[row.collection].fields]
+        names = [f.id for f in self.schemas[row.collection].fields if f.id not in self.untold]
         return Record(
             id=row.id,
             values={name: row.values.get(name) for name in names},
@@ -456,6 +457,8 @@ class MemoryAdapter(Adapter):
                 answers.append(Result(change, error=error))
         if kind == "killed_after":
             raise Killed("push")
+        if kind == "broken":
+            return [KeyError("an answer that nobody foresaw")]
         if kind == "lost":
             return [Result(change, error=errors.OutcomeUnknown("answer lost")) for change in changes]
         return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -101,6 +102,7 @@ class Play:
     profile: Profile = field(default_factory=Profile)
     choices: Mapping[str, Any] = field(default_factory=dict)
     entities: Sequence[str] = ("company", "contact")
+    name: str = "Memory"
 
     def __post_init__(self) -> None:
         self.world = World(self.profile, {schema.collection.id: schema for schema in SCHEMAS.values()})
@@ -117,7 +119,7 @@ class Play:
         self.people = ThreadPoolExecutor(1)
         self.people.submit(lambda: connection.set_tenant(self.tenant)).result()
         self.integration = IntegrationInstance.objects.create(
-            provider="memory", name="Memory", status=Status.ACTIVE, setup_step="done"
+            provider="memory", name=self.name, status=Status.ACTIVE, setup_step="done"
         )
         position = feed.now()
         self.streams = {}
@@ -129,10 +131,9 @@ class Play:
                 collection_name=schema.collection.name,
                 entity=entity,
                 schema=asdict(schema),
-                match_fields=["email"] if entity == "contact" else ["name"],
                 feed_txid=position.txid,
                 feed_id=position.id,
-                **self.choices,
+                **{"match_fields": ["email"] if entity == "contact" else ["name"], **self.choices},
             )
             FieldMapping.objects.bulk_create(
                 FieldMapping(stream=stream, remote=theirs, remote_name=theirs, local=ours, position=place)
@@ -284,6 +285,7 @@ class Play:
         dies_at: int | None = None,
         on_call: Callable[[int], None] = lambda _number: None,
         on_hold: Callable[[int], None] = lambda _number: None,
+        seconds: float = 600,
     ) -> str:
         """One worker's turn, from claim to release; answers how it ended."""
         self.log.append(f"run {[*faults, *reading]}{f', dies at transaction {dies_at}' if dies_at is not None else ''}")
@@ -301,15 +303,20 @@ class Play:
         adapter = MemoryAdapter(self.world, lambda: connection.in_atomic_block)
         outcome = "done"
         try:
-            engine.work(engine.Slice(run, adapter, lease, 600), streams)
+            engine.work(engine.Slice(run, adapter, lease, seconds), streams)
         except Killed:
-            with connection.cursor() as cursor:  # time passes
-                cursor.execute("UPDATE public.scheduling_due SET leased_until = now() WHERE holder <> ''")
+            self._time_passes()
             self.log.append("  killed")
             return "killed"
+        except engine.SliceOver:
+            leases.release(lease, None, 2)
+            return "slice over"
         except errors.AdapterError as error:
             assert error.transient, error
             outcome = error.code
+        except Exception:
+            self._time_passes()
+            raise
         finally:
             assert not connection.in_atomic_block
             self.world.on_call = lambda _number: None
@@ -317,6 +324,12 @@ class Play:
         leases.release(lease, None, 2)
         self.log.append(f"  {outcome}")
         return outcome
+
+    @staticmethod
+    def _time_passes() -> None:
+        """The lease of a worker that is no more comes to its end."""
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE public.scheduling_due SET leased_until = now() WHERE holder <> ''")
 
     @staticmethod
     def _wait_for_feed() -> None:
@@ -374,7 +387,12 @@ class Play:
             for link in links:
                 if str(link.record_id) in rows and link.remote_id in alive:
                     if str(link.record_id) not in self.here and link.remote_id not in self.there:
-                        faults.append(f"nobody made {link.record_id} {link.remote_id}: a double")
+                        came = SyncLogLine.objects.filter(record_id=link.record_id, side="here", action="created")
+                        if not self.there.keys() & set(came.values_list("remote_id", flat=True)):
+                            faults.append(f"nobody made {link.record_id} {link.remote_id}: a double")
+            for marker, copies in Counter(row.marker for row in alive.values() if row.marker).items():
+                if copies > 1 and not SetAside.objects.filter(code="second_copy").exists():
+                    faults.append(f"{marker} stands there {copies} times")
             for pk, facts in self.here.items():
                 if facts["entity"] != entity:
                     continue
@@ -410,6 +428,8 @@ class Play:
             target = link.stream.entity
             around.links.local.setdefault(target, {})[link.remote_id] = str(link.record_id)
             around.links.remote.setdefault(target, {})[str(link.record_id)] = link.remote_id
+        for link in RecordLink.objects.filter(state=LinkState.GONE).select_related("stream"):
+            around.links.gone.setdefault(link.stream.entity, set()).add(link.remote_id)
         for entity in self.entities:
             rows, described = self._rows_here(entity), registry.entity(entity)
             mappings = compiled(self.streams[entity], described)
