@@ -213,8 +213,12 @@ class NotionAdapter(Adapter):
                 page = self._create(collection, change)
             case "update":
                 page = self._update(collection, change)
+            case "restore":
+                page = self._put_away(change, trash=False)
+                if change.values:  # a row in the trash takes no values: they follow
+                    page = self._update(collection, change)
             case _:
-                page = self._put_away(change, trash=change.action == "delete")
+                page = self._put_away(change, trash=True)
         return self._records([page])[0]
 
     def prepare(self, collection: str) -> None:

@@ -330,6 +330,15 @@ def test_deleting_is_trashing_and_can_be_undone_and_repeated(notion: NotionAdapt
         assert push(notion, contacts, Change(action, id=row.id)).deleted is gone  # type: ignore[arg-type]
 
 
+def test_what_is_brought_back_gets_its_values_too(notion: NotionAdapter, control: Control) -> None:
+    contacts = table(notion, control)
+    row = read(notion, contacts)[0][0]
+    push(notion, contacts, Change("delete", id=row.id))
+    back = push(notion, contacts, Change("restore", {"title": "Edited meanwhile"}, id=row.id))
+    assert not back.deleted and back.values["title"] == "Edited meanwhile"
+    assert notion.fetch(contacts, [row.id])[0].values["title"] == "Edited meanwhile"
+
+
 def test_a_write_to_a_trashed_or_deleted_row_makes_the_engine_look_again(
     notion: NotionAdapter, control: Control
 ) -> None:
