@@ -25,7 +25,7 @@ from integrations.models import Deletions, HeldRecord, LinkState, Matching, Reco
 from integrations.sync import match, tables
 from integrations.sync.mapping import Mapped
 from integrations.sync.match import Matches
-from integrations.sync.merge import Merge, Pair, Waiting, merge
+from integrations.sync.merge import Merge, Pair, Waiting, is_empty, merge
 from integrations.sync.store import Store
 from integrations.sync.tables import FreshLink, Link
 from integrations.sync.tally import Contest, Line, Problem
@@ -455,11 +455,12 @@ class Batch:
             store.touch(self._line(link, "here", "deleted", changes=old, title=store.title(row)))
 
     def _changed_here(self, link: Link, row: registry.Row) -> bool:
-        return any(
-            self.store.readers[m.name](row) != link.base_local.get(m.name, UNSEEN)
-            for m in self.store.mapped
-            if m.rule.outbound and m.name in link.base_local
-        )
+        """Whether something stands here that the other side never had."""
+        for m in self.store.mapped:
+            ours, base = self.store.readers[m.name](row), link.base_local.get(m.name, UNSEEN)
+            if m.rule.outbound and ours != base and not (base is UNSEEN and is_empty(ours)):
+                return True
+        return False
 
     def _missing_here(self, link: Link, record: Record) -> None:
         """Our record was deleted. Edited or brought back there, it returns; otherwise the push deletes it there."""

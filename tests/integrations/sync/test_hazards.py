@@ -345,6 +345,16 @@ def test_h13_deleted_there_edited_here(play, restores, fault):
     assert Conflict.objects.filter(field="").count() == 1
 
 
+def test_h13_deleted_there_before_what_we_have_ever_went_out(play):
+    story = play()
+    pk = story.new_here("contact", email="v20001@x.example", job_title="v20002")
+    remote = story.new_there("contact", mail="v20001@x.example")
+    story.run([Fault(FETCH, "killed")])  # paired, and about to send what stands only here
+    story.trash_there(remote)
+    ends_well(story)
+    assert here(pk) == "v20002" and not story.world.rows[remote].deleted
+
+
 def test_h13_deleted_here_edited_there(play):
     story = play()
     pk, remote = met(story)
