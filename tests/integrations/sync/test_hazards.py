@@ -349,6 +349,7 @@ def test_h13_deleted_there_before_what_we_have_ever_went_out(play):
     story = play()
     pk = story.new_here("contact", email="v20001@x.example", job_title="v20002")
     remote = story.new_there("contact", mail="v20001@x.example")
+    story.touched_here.add(pk)
     story.run([Fault(FETCH, "killed")])  # paired, and about to send what stands only here
     story.trash_there(remote)
     ends_well(story)
