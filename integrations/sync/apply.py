@@ -10,7 +10,7 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
@@ -25,7 +25,7 @@ from integrations.models import Deletions, HeldRecord, LinkState, Matching, Reco
 from integrations.sync import match, tables
 from integrations.sync.mapping import Mapped
 from integrations.sync.match import Matches
-from integrations.sync.merge import Merge, Pair, Waiting, is_empty, merge
+from integrations.sync.merge import Merge, Pair, Waiting, Winner, is_empty, merge
 from integrations.sync.store import Store
 from integrations.sync.tables import FreshLink, Link
 from integrations.sync.tally import Contest, Line, Problem
@@ -227,7 +227,7 @@ class Batch:
             )  # fmt: skip
         )
 
-    def _link_up(self, link: Link | None, record: Record, record_id: str) -> RecordLink:
+    def _link_up(self, link: Link | None, record: Record, record_id: str) -> Link:
         if link is None:
             link = self._new_link(record.id, record_id, LinkState.LINKED)
         else:
@@ -331,10 +331,10 @@ class Batch:
         translated = Translated(self, record, local)
         edits: dict[str, tuple[Any, str]] = {}
 
-        def policy(name: str) -> str:
+        def policy(name: str) -> Winner:
             edits[name] = store.local_edit(row["id"], name)
             rule = store.by_name[name].policy
-            return store.newest(edits[name][0], record.edited_at) if rule == "newest" else rule
+            return store.newest(edits[name][0], record.edited_at) if rule == "newest" else cast(Winner, rule)
 
         pair = Pair(local, remote, translated, link.base_local, link.base_remote, _living(link.ghosts))
         base_before = dict(link.base_local)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
@@ -94,7 +95,7 @@ def work(turn: Slice, streams: Sequence[Stream]) -> None:
             break
     for store in stores:
         if store.stream.brake_lifted:  # it was lifted for this run
-            store.commit(lambda store=store: store.save_stream(brake_lifted=False))
+            store.commit(partial(store.save_stream, brake_lifted=False))
         turn.report(store, "done")
 
 

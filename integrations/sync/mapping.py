@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -153,7 +154,7 @@ def type_words(kind: Type) -> str:
 
 
 def compile_mapping(
-    local: registry.Field, remote: RemoteField, direction: str, options: Mapping[str, object], policy: str = ""
+    local: registry.Field, remote: RemoteField, direction: str, options: Mapping[str, Any], policy: str = ""
 ) -> Mapped:
     """Make one mapping ready to run; `direction` is already narrowed to what stream, mapping and fields allow."""
     return Mapped(
@@ -184,7 +185,7 @@ def _same_minute(ours: Value, theirs: Value) -> bool:
     return bool(ours and theirs and theirs.endswith(":00Z") and ours[:16] == theirs[:16])
 
 
-def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, object]) -> Callable:
+def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, Any]) -> Callable:
     there, here = remote.type, local.type
     check = registry.checker(local)
     renamed = dict(options.get("values") or {})
@@ -250,7 +251,7 @@ def _as_text(value: Value) -> Value:
     return None if value is None else str(value)
 
 
-def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str, object]) -> Callable:
+def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str, Any]) -> Callable:
     there, here = remote.type, local.type
     renamed = {ours: theirs for theirs, ours in dict(options.get("values") or {}).items()}
     if there is Type.RELATION:

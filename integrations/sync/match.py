@@ -91,8 +91,9 @@ def candidates_of(store: Store, keys: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for name, texts in wanted.items():
         for record_id, text in _unlinked(store, name, texts):
-            if (key := values.key(text)) in texts:
-                found[f"{name}\n{key}"].append(str(record_id))
+            folded = values.key(text) or ""
+            if folded in texts:
+                found[f"{name}\n{folded}"].append(str(record_id))
     return found
 
 

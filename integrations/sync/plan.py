@@ -99,9 +99,7 @@ def _read(adapter: Adapter, store: Store) -> tuple[list[Record], bool]:
     return records[:RECORDS], len(records) <= RECORDS
 
 
-def _work(
-    integration: IntegrationInstance, stores: Sequence[Store], read: Sequence[tuple[list[Record], bool]]
-) -> Plan:
+def _work(integration: IntegrationInstance, stores: Sequence[Store], read: Sequence[tuple[list[Record], bool]]) -> Plan:
     plan = Plan()
     for store, (records, whole) in zip(stores, read, strict=True):
         store.run = SyncLog.objects.create(integration=integration, state=SyncLog.State.DONE, trigger="plan")
@@ -144,10 +142,11 @@ def _outgoing(store: Store) -> tuple[list[PlanLine], dict[str, int]]:
             name = f"{'created' if action == 'restored' else action}_there"
             counts[name] = counts.get(name, 0) + 1
             if len(lines) < SAMPLES:
-                fields = one.link.intent["fields"]
-                changes = {_label(store, n): [one.old.get(n), sent] for n, (sent, _back) in fields.items()}
+                changes = {_label(store, n): [one.old.get(n), sent] for n, (sent, _back) in one.fields.items()}
                 lines.append(
-                    PlanLine("there", action, one.title, one.link.remote_id or "", str(one.link.record_id or ""), changes)
+                    PlanLine(
+                        "there", action, one.title, one.link.remote_id or "", str(one.link.record_id or ""), changes
+                    )
                 )
 
 

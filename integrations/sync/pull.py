@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -50,7 +51,7 @@ def pull(store: Store) -> Iterator[int]:
         for records, page in _gathered(fetched):
             if stored:
                 yield stored
-            advance = {"cursor": page.cursor} if page.cursor is not None else {}
+            advance: dict[str, Any] = {"cursor": page.cursor} if page.cursor is not None else {}
             store.run.counts["read"] = store.run.counts.get("read", 0) + len(records)
             deleted += _count_linked(store, [r.id for r in records if r.deleted])
             if deleted:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -41,6 +42,11 @@ class Intended:
     old: dict[str, Value]
     stamp: str = ""
 
+    @property
+    def fields(self) -> dict[str, list[Value]]:
+        """{name: [our value, as it should read back]} of the intent."""
+        return (self.link.intent or {}).get("fields", {})
+
 
 def look_through_feed(store: Store) -> None:
     """Mark what others changed here since the stream last looked."""
@@ -58,7 +64,7 @@ def push(store: Store) -> Iterator[int]:
     store.commit(lambda: _wake_set_aside(store))
     last = 0
     while True:
-        seen, intended = store.commit(lambda after=last: intend(store, after))
+        seen, intended = store.commit(partial(intend, store, last))
         if not seen:
             return
         last = seen[-1]
@@ -237,8 +243,10 @@ def _relations(store: Store, rows: dict[str, registry.Row]) -> dict[str, tuple[s
 def _wake_set_aside(store: Store) -> None:
     """Look again at our records whose waiting time is over."""
     due = SetAside.objects.filter(stream=store.stream, side="here", record_id__isnull=False)
-    due = due.exclude(code="ambiguous").exclude(retry_at__gt=timezone.now()).values("record_id")
-    RecordLink.objects.filter(stream=store.stream, record_id__in=due, dirty=False).update(dirty=True)
+    due = due.exclude(code="ambiguous").exclude(retry_at__gt=timezone.now())
+    RecordLink.objects.filter(stream=store.stream, record_id__in=due.values("record_id"), dirty=False).update(
+        dirty=True
+    )
 
 
 # --- verify ---------------------------------------------------------------------------------------------------------
@@ -250,7 +258,9 @@ def _verify(store: Store, chunk: list[Intended]) -> list[Intended]:
     if not looked_at:
         return chunk
     try:
-        found = {r.id: r for r in store.adapter.fetch(store.stream.collection, [one.change.id for one in looked_at])}
+        found = {
+            r.id: r for r in store.adapter.fetch(store.stream.collection, [one.change.id or "" for one in looked_at])
+        }
     except Exception:
         _withdraw(store, chunk)
         raise
@@ -278,7 +288,7 @@ def _needs_look(store: Store, one: Intended) -> bool:
     if one.change.action == "create":
         return False
     by_version = store.can.versions and one.change.version is not None
-    return not by_version or any(name not in one.link.base_remote for name in one.link.intent["fields"])
+    return not by_version or any(name not in one.link.base_remote for name in one.fields)
 
 
 def _with_current(change: Change, record: Record) -> Change:
@@ -287,7 +297,7 @@ def _with_current(change: Change, record: Record) -> Change:
 
 def _moved(store: Store, one: Intended, record: Record) -> bool:
     """Whether somebody there changed what we are about to write (before a deletion: anything that we keep in step)."""
-    names = store.by_name if one.change.action == "delete" else one.link.intent["fields"]
+    names = store.by_name if one.change.action == "delete" else one.fields
     for name in names:
         mapped = store.by_name[name]
         if one.change.action == "delete" and not mapped.rule.inbound:
@@ -368,11 +378,13 @@ def _settle(store: Store, chunk: Sequence[Intended], results: Sequence[Result]) 
 
 
 def _settle_one(store: Store, one: Intended, link: RecordLink, record: Record) -> None:
-    action, fields = one.change.action, one.link.intent["fields"]
+    action, fields = one.change.action, one.fields
     if action == "delete":
         link.state, link.intent, link.dirty = LinkState.GONE, None, False
         link.remote_edited_at = record.edited_at or link.remote_edited_at
-        store.touch(Line("there", "deleted", link.record_id and str(link.record_id), link.remote_id or "", one.title))
+        store.touch(
+            Line("there", "deleted", str(link.record_id) if link.record_id else None, link.remote_id or "", one.title)
+        )
         return
     if action == "create":
         looked_at_again = link.dirty
@@ -413,7 +425,7 @@ def _refuse(store: Store, one: Intended, link: RecordLink, error: errors.Adapter
         (n for n, m in store.by_name.items() if isinstance(error, errors.InvalidRecord) and m.remote.id == error.field),
         "",
     )
-    sent = intent["fields"].get(name, [None])[0] if name else None
+    sent = (intent or {"fields": {}})["fields"].get(name, [None])[0] if name else None
     store.problems.append(
         Problem(
             "here",
@@ -431,7 +443,7 @@ def _refuse(store: Store, one: Intended, link: RecordLink, error: errors.Adapter
 
 def _read_again(store: Store, stale: Sequence[Intended]) -> None:
     known = [one for one in stale if one.change.id]
-    found = store.adapter.fetch(store.stream.collection, [one.change.id for one in known]) if known else []
+    found = store.adapter.fetch(store.stream.collection, [one.change.id or "" for one in known]) if known else []
     if found:
         apply(store, found)
     present = {record.id for record in found}
@@ -487,7 +499,7 @@ def _recover_creates(store: Store, links: Sequence[RecordLink]) -> None:
 
 
 def _recover_others(store: Store, links: Sequence[RecordLink]) -> None:
-    found = {r.id: r for r in store.adapter.fetch(store.stream.collection, [link.remote_id for link in links])}
+    found = {r.id: r for r in store.adapter.fetch(store.stream.collection, [link.remote_id or "" for link in links])}
     apply(store, list(found.values()))  # closes their intents
 
     def reopen() -> None:

@@ -18,6 +18,7 @@ from integrations.models import Direction, Stream, SyncLog
 from integrations.scheduling.leases import Lease
 from integrations.sync import tables
 from integrations.sync.fields import compiled, context
+from integrations.sync.merge import Winner
 from integrations.sync.tally import Contest, Line, Problem, Tally
 from values import Value
 
@@ -156,7 +157,7 @@ class Store:
             row = cursor.fetchone()
         return (row[0], row[1] or "") if row else (None, "")
 
-    def newest(self, local_at: dt.datetime | None, remote_at: dt.datetime | None) -> str:
+    def newest(self, local_at: dt.datetime | None, remote_at: dt.datetime | None) -> Winner:
         """Who wrote last, at the granularity of the tool's clock; a tie goes to us, and both values are kept anyway."""
         if local_at is None:
             return "remote"

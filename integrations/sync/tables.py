@@ -75,10 +75,10 @@ Link = RecordLink | FreshLink
 # --- links ----------------------------------------------------------------------------------------------------------
 
 
-def links_by_remote(stream: Stream, ids: Sequence[str]) -> dict[str, RecordLink]:
+def links_by_remote(stream: Stream, ids: Sequence[str]) -> dict[str, Link]:
     """Locked until the transaction ends."""
     found = RecordLink.objects.select_for_update().filter(stream=stream, remote_id__in=ids).order_by("id")
-    return {link.remote_id: link for link in found}
+    return {link.remote_id: link for link in found if link.remote_id is not None}
 
 
 def links_by_record(stream: Stream, ids: Sequence[str | UUID]) -> dict[str, RecordLink]:
