@@ -73,7 +73,11 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "tool": provider,
         "streams": [_stream(stream, counts[stream.pk], provider.name) for stream in streams],
         "trouble": _trouble(integration, streams, provider.name),
-        "stream_troubles": [_stream_trouble(stream, provider.name) for stream in streams if stream.problem_code],
+        "stream_troubles": [
+            _stream_trouble(stream, provider.name)
+            for stream in streams
+            if stream.problem_code not in ("", integration.status_code)  # that one is told above
+        ],
         "groups": problems.shown(groups),
         "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
         "runs": activity.rows(integration.runs.exclude(activity.QUIET)[:RUNS], {integration.pk: integration}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,46 +31,50 @@ SIDES = {
 }
 
 
-def done(key: str, tool: str) -> str:
+def done(key: str, tool: str, number: int) -> str:
     """What happened to so many records."""
     return {
-        "created_here": _("created here"),
-        "created_there": _("created in %(tool)s"),
-        "updated_here": _("changed here"),
-        "updated_there": _("changed in %(tool)s"),
-        "deleted_here": _("deleted here"),
-        "deleted_there": _("deleted in %(tool)s"),
-        "linked": _("paired with the record that was there"),
-        "conflict": _("changed on both sides"),
-        "set_aside": _("set aside with a reason"),
-        "skipped": _("left as they are"),
+        "created_here": ngettext("created here", "created here", number),
+        "created_there": ngettext("created in %(tool)s", "created in %(tool)s", number),
+        "updated_here": ngettext("changed here", "changed here", number),
+        "updated_there": ngettext("changed in %(tool)s", "changed in %(tool)s", number),
+        "deleted_here": ngettext("deleted here", "deleted here", number),
+        "deleted_there": ngettext("deleted in %(tool)s", "deleted in %(tool)s", number),
+        "linked": ngettext("paired with the record that was there", "paired with the records that were there", number),
+        "conflict": ngettext("changed on both sides", "changed on both sides", number),
+        "set_aside": ngettext("set aside with a reason", "set aside with a reason", number),
+        "skipped": ngettext("left as it is", "left as they are", number),
         "ambiguous": _("with several possible partners"),
     }[key] % {"tool": tool}
 
 
-def planned(key: str, tool: str) -> str:
+def planned(key: str, tool: str, number: int) -> str:
     """What is going to happen to so many records."""
     return {
-        "created_here": _("will be created here"),
-        "created_there": _("will be created in %(tool)s"),
-        "updated_here": _("will change here"),
-        "updated_there": _("will change in %(tool)s"),
-        "deleted_here": _("will be deleted here"),
-        "deleted_there": _("will be deleted in %(tool)s"),
-        "linked": _("will be paired with the record that is there"),
-        "conflict": _("differ on both sides"),
-        "set_aside": _("will wait with a reason"),
-        "skipped": _("stay as they are"),
-        "ambiguous": _("have several possible partners and wait for you"),
+        "created_here": ngettext("will be created here", "will be created here", number),
+        "created_there": ngettext("will be created in %(tool)s", "will be created in %(tool)s", number),
+        "updated_here": ngettext("will change here", "will change here", number),
+        "updated_there": ngettext("will change in %(tool)s", "will change in %(tool)s", number),
+        "deleted_here": ngettext("will be deleted here", "will be deleted here", number),
+        "deleted_there": ngettext("will be deleted in %(tool)s", "will be deleted in %(tool)s", number),
+        "linked": ngettext(
+            "will be paired with the record that is there", "will be paired with the records that are there", number
+        ),
+        "conflict": ngettext("differs on both sides", "differ on both sides", number),
+        "set_aside": ngettext("will wait with a reason", "will wait with a reason", number),
+        "skipped": ngettext("stays as it is", "stay as they are", number),
+        "ambiguous": ngettext(
+            "has several possible partners and waits for you", "have several possible partners and wait for you", number
+        ),
     }[key] % {"tool": tool}
 
 
 def totals(
-    counts: Counts, tool: str, words: Callable[[str, str], str] = done, always: tuple[str, ...] = ()
+    counts: Counts, tool: str, words: Callable[[str, str, int], str] = done, always: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """For ui/_totals.html: what there is, and `always` even when there is none."""
     return [
-        {"count": counts.get(key, 0), "words": words(key, tool), "side": side, "key": key}
+        {"count": counts.get(key, 0), "words": words(key, tool, counts.get(key, 0)), "side": side, "key": key}
         for key, side in SIDES.items()
         if counts.get(key) or key in always
     ]
@@ -80,16 +85,20 @@ def summary(counts: Counts, tool: str) -> str:
     kinds = {side: [key for key in SIDES if SIDES[key] == side and counts.get(key)] for side in ("here", "there")}
     parts = [_of_side(counts, side, keys, tool) for side, keys in kinds.items() if keys]
     if not parts and counts.get("linked"):
-        parts = [_told(counts["linked"], done("linked", tool))]
-    parts += [_told(counts[key], done(key, tool)) for key in ("conflict", "set_aside") if counts.get(key)]
+        parts = [_told(counts["linked"], done("linked", tool, counts["linked"]))]
+    parts += [_told(counts[key], done(key, tool, counts[key])) for key in ("conflict", "set_aside") if counts.get(key)]
     return ", ".join(parts) if parts else _("Nothing to do: both sides agree")
 
 
 def _of_side(counts: Counts, side: str, keys: list[str], tool: str) -> str:
     number = sum(counts[key] for key in keys)
     if len(keys) == 1:
-        return _told(number, done(keys[0], tool))
-    return _told(number, {"here": _("written here"), "there": _("written in %(tool)s")}[side] % {"tool": tool})
+        return _told(number, done(keys[0], tool, number))
+    written = {
+        "here": ngettext("written here", "written here", number),
+        "there": ngettext("written in %(tool)s", "written in %(tool)s", number),
+    }[side]
+    return _told(number, written % {"tool": tool})
 
 
 def _told(number: int, what: str) -> str:
@@ -164,10 +173,9 @@ def trouble(code: str, detail: str, tool: str) -> Trouble:
     place = {"tool": tool}
     waits = _("Nothing is lost: changes wait on both sides.")
     if code == "brake":
-        count, _slash, total = detail.partition("/")
+        count, total = [*re.findall(r"\d+", detail), "?", "?"][:2]
         return Trouble(
-            _("A run stopped before it would delete %(count)s of %(total)s records")
-            % {"count": count or "?", "total": total or "?"},
+            _("A run stopped before it would delete %(count)s of %(total)s records") % {"count": count, "total": total},
             _("If you want that, let it go on. If not, bring the records back in %(tool)s, or leave the pair paused.")
             % place,
             "brake",

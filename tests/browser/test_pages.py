@@ -29,11 +29,12 @@ def world(live_tenant, notion, sync):
     from crm import records
     from crm.feed import Actor
     from crm.models import Contact
-    from integrations.models import RecordLink
+    from integrations.models import Conflict, IntegrationInstance, RecordLink, SetAside
     from integrations.scheduling import due
     from integrations.services import lifecycle
     from tests.integrations.sync.test_two_way import connected
 
+    notion.reset()
     notion.seed("crm", contacts=14, companies=4, deals=3, tasks=14)
 
     def made(table, entity, start=True, **choices):
@@ -65,6 +66,9 @@ def world(live_tenant, notion, sync):
     notion.revoke_token("ntn_sandbox_readonly")
     again(deals)
     made("Contacts", "contact", start=False)
+    states = {one.status_code or one.status for one in IntegrationInstance.objects.all()}
+    assert states == {"active", "paused", "brake", "authentication_failed", "draft"}
+    assert Conflict.objects.filter(state="open").exists() and SetAside.objects.exists()
     return live_tenant
 
 

@@ -287,8 +287,10 @@ def test_brake_offers_to_go_on(live):
 
     made, stream, client = live
     mark(made, "attention", "brake", "8/12")
+    made.streams.update(problem_code="brake", problem_detail="8 of 12")
     html = client.get(url("detail", made.pk)).content.decode()
     assert "would delete 8 of 12 records" in html and url("lift_brake", made.pk, stream.pk) in html
+    assert html.count('class="callout trouble"') == 1  # not once more for the table
     assert client.post(url("lift_brake", made.pk, stream.pk)).status_code == 303
     stream.refresh_from_db()
     made.refresh_from_db()
