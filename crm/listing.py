@@ -44,9 +44,15 @@ class Asked:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Asked:
-        chosen = tuple((name, query[name]) for name in query if name not in RESERVED and query[name])
-        known = {name: str(query.get(name, "")).replace("\x00", "").strip() for name in RESERVED}
+        given = {name: plain(query[name]) for name in query}
+        chosen = tuple((name, value) for name, value in given.items() if name not in RESERVED and value)
+        known = {name: given.get(name, "") for name in RESERVED}
         return cls(**known, filters=chosen)
+
+
+def plain(text: str) -> str:
+    """What an address says, without the one character that PostgreSQL does not take."""
+    return text.replace("\x00", "").strip()
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def pick(request: HttpRequest, entity: str) -> HttpResponse:
     """What a relation's search finds; keeps what is chosen."""
     name = request.GET.get("as", "")
     chosen = [pk for pk in request.GET.getlist(name) if _is_id(pk)]
-    q = request.GET.get("q", "").strip()
+    q = listing.plain(request.GET.get("q", ""))
     context = {
         "name": name,
         "many": request.GET.get("many") == "1",

@@ -149,3 +149,9 @@ def test_a_page_costs_the_same_queries_for_ten_and_for_a_thousand(
     # one more than for a single page: the count
     with django_assert_num_queries(len(few) + 1):
         tenant_client.get("/records/contact/")
+
+
+def test_an_address_with_a_zero_byte_is_no_failure(tenant_client):
+    for query in ("q=%00", "status=%00", "sort=%00", "after=%00", "status=a%00b"):
+        assert tenant_client.get(f"/records/contact/?{query}").status_code == 200
+    assert tenant_client.get("/records/company/pick/?as=company&q=%00").status_code == 200
