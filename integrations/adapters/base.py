@@ -65,6 +65,7 @@ class Capabilities:
     batch: int = 1  # records per write request
     fetch_batch: int = 1  # records per `fetch` request
     clock_seconds: float = 0.0  # granularity of Record.edited_at
+    lag_seconds: float = 0.0  # how long a new record may be missing from what `read` yields
 
 
 @dataclass(frozen=True, slots=True)

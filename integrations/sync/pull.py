@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,7 @@ def pull(store: Store) -> Iterator[int]:
     Not after the last one: a reading of one step is no place to stop, or slow answers would keep a run from ever going on.
     """
     cursor = store.stream.cursor or None
+    began = timezone.now()
     whole, deleted, stored = False, 0, 0
     pages = store.adapter.read(store.stream.collection, cursor, store.remote_fields)
     with _ahead(pages) as fetched:
@@ -58,6 +60,7 @@ def pull(store: Store) -> Iterator[int]:
                 _brake(store, deleted)
             apply(store, records, listed=True, **advance)
             whole, stored = page.whole, len(records) or 1
+    store.read_began, store.read_ended = began, time.monotonic()
     if store.stream.listed_at is None:
         yield from match_held(store)
         now = timezone.now()

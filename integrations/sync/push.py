@@ -6,6 +6,7 @@ transaction is open while the tool is asked anything. Every write can be found a
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from crm import registry
 from integrations.adapters import errors
 from integrations.adapters.base import Change, Record, Result
 from integrations.models import Deletions, LinkState, Matching, RecordLink, SetAside
+from integrations.sync import pull as pulling
 from integrations.sync import tables
 from integrations.sync.apply import GHOST_SECONDS, apply, as_uuid, close_intent, haunt, load_relations, take_created
 from integrations.sync.merge import Waiting, is_empty
@@ -30,17 +32,19 @@ from values import UNSEEN, Type, Unfit, Value
 log = logging.getLogger(__name__)
 
 INTEND_BATCH = 100
+FRESH_SECONDS = 20  # an older reading does not tell any more whether somebody there has made the same record meanwhile
 
 
 @dataclass(slots=True)
 class Intended:
-    """A write that is stored and about to be sent. old: our side's base, for the run's line. stamp: of our record."""
+    """A write that is stored and about to be sent. old: our side's base, for the run's line. stamp, born: of our record."""
 
     link: RecordLink
     change: Change
     title: str
     old: dict[str, Value]
     stamp: str = ""
+    born: dt.datetime | None = None
 
     @property
     def fields(self) -> dict[str, list[Value]]:
@@ -63,6 +67,7 @@ def push(store: Store) -> Iterator[int]:
     look_through_feed(store)
     store.commit(lambda: _wake_set_aside(store))
     last = 0
+    met: set[int] = set()
     while True:
         seen, intended = store.commit(partial(intend, store, last))
         if not seen:
@@ -71,12 +76,43 @@ def push(store: Store) -> Iterator[int]:
         size = max(1, store.can.batch)
         for start in range(0, len(intended), size):
             chunk = intended[start : start + size]
+            unmet = _unmet(store, chunk, met)
+            if unmet:
+                _withdraw(store, intended[start:])
+                last = chunk[0].link.pk - 1
+                yield from _meet(store, unmet)
+                break
             try:
                 _send(store, _verify(store, chunk))
             except Exception:
                 _withdraw(store, intended[start + size :])
                 raise
         yield len(intended)
+
+
+def _unmet(store: Store, chunk: Sequence[Intended], met: set[int]) -> list[Intended]:
+    """Creates that no reading since they exist here has had a chance to match; each is held up only once."""
+    if store.stream.matching == Matching.CREATE_ONLY or not store.stream.match_fields or store.read_began is None:
+        return []
+    stale = time.monotonic() - store.read_ended > FRESH_SECONDS
+    creates = [one for one in chunk if one.change.action == "create" and one.link.pk not in met]
+    unmet = [one for one in creates if stale or (one.born and store.read_began < one.born + _lag(store))]
+    met.update(one.link.pk for one in unmet)
+    return unmet
+
+
+def _meet(store: Store, unmet: Sequence[Intended]) -> Iterator[int]:
+    """Read what is new there, so that a record made on both sides at once is matched and not made twice."""
+    young = [one.born + _lag(store) - timezone.now() for one in unmet if one.born]
+    wait = min(max(young, default=dt.timedelta(0)), _lag(store)).total_seconds()
+    if wait > 0:
+        time.sleep(wait)
+    for _count in pulling.pull(store):
+        yield 0
+
+
+def _lag(store: Store) -> dt.timedelta:
+    return dt.timedelta(seconds=store.can.lag_seconds)
 
 
 # --- intend ---------------------------------------------------------------------------------------------------------
@@ -103,6 +139,7 @@ def intend(store: Store, after: int) -> tuple[list[int], list[Intended]]:
         planned = _plan(store, link, row, blocked.get(str(link.record_id), {}))
         if planned is not None:
             planned.stamp = row["updated_at"] if row else ""
+            planned.born = dt.datetime.fromisoformat(row["created_at"]) if row else None
             intended.append(planned)
         elif link.state == LinkState.NEW and row is None and not link.unsure:  # a create that may arrive is waited for
             over.append(link.pk)

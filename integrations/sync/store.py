@@ -48,6 +48,8 @@ class Store:
         self.actor = Actor("run", str(run.pk), run.integration.name, stream.origin)
         self.inbound = stream.direction != Direction.EXPORT
         self.outbound = stream.direction != Direction.IMPORT and self.can.write
+        self.read_began: dt.datetime | None = None  # the last whole reading of what is new there
+        self.read_ended = 0.0  # on the monotonic clock
         self._clear()
 
     @property

@@ -307,6 +307,22 @@ def test_h11_same_person_made_on_both_sides(play):
         assert RecordLink.objects.get(record_id=pk).remote_id == remote
 
 
+def test_h11_same_person_made_on_both_sides_while_a_run_sends(play):
+    story = play()
+    story.new_here("contact")
+    made: list[tuple[str, str]] = []
+
+    def meanwhile(_number: int) -> None:
+        if not made:
+            email = "v20001@x.example"
+            made.append((story.new_here("contact", email=email), story.new_there("contact", mail=email)))
+
+    story.run(on_call=meanwhile)
+    ends_well(story)
+    ((pk, remote),) = made
+    assert RecordLink.objects.get(record_id=pk).remote_id == remote
+
+
 def test_h12_same_key_twice_is_not_guessed(play):
     story = play()
     pk = story.new_here("contact", email="v20001@x.example")
