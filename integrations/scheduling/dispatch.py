@@ -25,24 +25,25 @@ def dispatch(limit: int = BATCH) -> int:
     return len(found)
 
 
+#: By what is due, which the index holds in order, and sorted then: what is planned for later costs nothing.
+DUE = """
+    WITH due AS (
+        SELECT integration_id, tenant_id, priority, due_at FROM public.scheduling_due
+        WHERE due_at <= now() AND (leased_until IS NULL OR leased_until <= now())
+          AND (woken_at IS NULL OR woken_at <= now() - %s * interval '1 second')
+        ORDER BY priority, due_at LIMIT %s FOR UPDATE SKIP LOCKED
+    ), woken AS (
+        UPDATE public.scheduling_due d SET woken_at = now() FROM due WHERE d.integration_id = due.integration_id
+    )
+    SELECT t.schema_name, due.integration_id FROM due JOIN public.tenants_tenant t ON t.id = due.tenant_id
+    ORDER BY due.priority, row_number() OVER (PARTITION BY due.tenant_id ORDER BY due.due_at), due.due_at
+"""
+
+
 def due_now(limit: int) -> list[tuple[str, UUID]]:
     """(schema, integration) to be woken: persons first, one per tenant before a second of the same. Marks them as woken."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH due AS (
-                SELECT integration_id, tenant_id, priority, due_at FROM public.scheduling_due
-                WHERE due_at <= now() AND (leased_until IS NULL OR leased_until <= now())
-                  AND (woken_at IS NULL OR woken_at <= now() - %s * interval '1 second')
-                ORDER BY priority, due_at LIMIT %s FOR UPDATE SKIP LOCKED
-            ), woken AS (
-                UPDATE public.scheduling_due d SET woken_at = now() FROM due WHERE d.integration_id = due.integration_id
-            )
-            SELECT t.schema_name, due.integration_id FROM due JOIN public.tenants_tenant t ON t.id = due.tenant_id
-            ORDER BY due.priority, row_number() OVER (PARTITION BY due.tenant_id ORDER BY due.due_at), due.due_at
-            """,
-            [WAKE_AGAIN_SECONDS, limit],
-        )
+        cursor.execute(DUE, [WAKE_AGAIN_SECONDS, limit])
         return cursor.fetchall()
 
 
