@@ -36,7 +36,7 @@ import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "UNSEEN",
@@ -79,7 +79,21 @@ class Type(StrEnum):
 
 
 class Unfit(ValueError):
-    """A value that its field cannot hold. The text is for a person and says why."""
+    """A value that its field cannot hold. The text is for a person and says why, in the language of whoever reads.
+
+    It is given with the parts to be put in, so that it can be translated; `makemessages` collects it.
+    """
+
+    #: The application's translation; nothing here knows of one.
+    translate: ClassVar[Callable[[str], str]] = staticmethod(lambda text: text)
+
+    def __init__(self, text: str, /, **parts: object) -> None:
+        super().__init__(text)
+        self.text, self.parts = text, parts
+
+    def __str__(self) -> str:
+        text = self.translate(self.text) if self.text else ""
+        return text % self.parts if self.parts else text
 
 
 def decimal(value: Any) -> str:
@@ -87,9 +101,9 @@ def decimal(value: Any) -> str:
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value))
     except InvalidOperation as error:
-        raise Unfit(f"“{value}” is not a number") from error
+        raise Unfit("“%(value)s” is not a number", value=value) from error
     if not number.is_finite():
-        raise Unfit(f"“{value}” is not a number")
+        raise Unfit("“%(value)s” is not a number", value=value)
     if number == 0:
         return "0"
     text = format(number, "f")
@@ -105,7 +119,7 @@ def date(value: Any) -> str:
     try:
         return dt.date.fromisoformat(str(value)[:10]).isoformat()
     except ValueError as error:
-        raise Unfit(f"“{value}” is not a date (a date looks like 2026-09-15)") from error
+        raise Unfit("“%(value)s” is not a date (a date looks like 2026-09-15)", value=value) from error
 
 
 def datetime(value: Any) -> str:
@@ -114,13 +128,13 @@ def datetime(value: Any) -> str:
         try:
             value = dt.datetime.fromisoformat(value)
         except ValueError as error:
-            raise Unfit(f"“{value}” is not a time (a time looks like 2026-09-15T09:00:00Z)") from error
+            raise Unfit("“%(value)s” is not a time (a time looks like 2026-09-15T09:00:00Z)", value=value) from error
     if not isinstance(value, dt.datetime):
-        raise Unfit(f"“{value}” is not a time")
+        raise Unfit("“%(value)s” is not a time", value=value)
     try:
         value = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
     except OverflowError as error:  # the first or last day of the calendar, in another zone
-        raise Unfit(f"“{value}” is out of range") from error
+        raise Unfit("“%(value)s” is out of range", value=value) from error
     text: str = value.replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 
@@ -151,13 +165,13 @@ def names(value: Any) -> list[str] | None:
 def _integer(value: Any) -> int:
     number = Decimal(decimal(value))
     if number != number.to_integral_value():
-        raise Unfit(f"“{value}” is not a whole number")
+        raise Unfit("“%(value)s” is not a whole number", value=value)
     return int(number)
 
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Unfit(f"“{value}” is neither yes nor no")
+        raise Unfit("“%(value)s” is neither yes nor no", value=value)
     return value
 
 
@@ -168,7 +182,7 @@ def _money(value: Any) -> dict[str, Any]:
         raise Unfit("money without an amount")
     currency = value.get("currency") or None
     if currency and not (isinstance(currency, str) and len(currency) <= 3):
-        raise Unfit(f"“{currency}” is not a currency (a currency looks like EUR)")
+        raise Unfit("“%(value)s” is not a currency (a currency looks like EUR)", value=currency)
     return {"amount": decimal(value["amount"]), "currency": currency}
 
 

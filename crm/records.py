@@ -171,7 +171,7 @@ def fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People, 
             try:
                 checked = registry.check(described, value)
                 if described.required and checked is None:  # asked of people only: tools do have records without a name
-                    raise Unfit(_("%(label)s must not be empty.") % {"label": described.label})
+                    raise Unfit("%(label)s must not be empty.", label=described.label)
                 registry.write(row, described, checked, people)
             except Unfit as error:
                 errors[name] = str(error)

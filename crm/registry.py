@@ -19,6 +19,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
+from django.utils.translation import pgettext_lazy
 
 import values
 from crm import fields as kinds
@@ -62,6 +63,11 @@ class Entity:
     @property
     def label(self) -> str:
         return str(self.model._meta.verbose_name).capitalize()
+
+    @property
+    def one(self) -> str:
+        """With its article where the language wants one, as in "Add …"."""
+        return str(ONE.get(self.name) or self.label.lower())
 
     @property
     def plural(self) -> str:
@@ -124,6 +130,12 @@ ENTITIES: dict[str, Declared] = {
     ),
 }
 
+ONE = {
+    "contact": pgettext_lazy("with its article", "contact"),
+    "company": pgettext_lazy("with its article", "company"),
+    "deal": pgettext_lazy("with its article", "deal"),
+    "task": pgettext_lazy("with its article", "task"),
+}
 READ_ONLY = {"id", "created_at", "updated_at"}
 HIDDEN = {"custom"}
 
@@ -288,7 +300,12 @@ def checker(described: Field) -> Callable[[Value], Value]:
         if value is None:
             return empty
         if limit and isinstance(value, str) and len(value) > limit:
-            raise Unfit(f"{described.label} holds {limit} characters, this has {len(value)}")
+            raise Unfit(
+                "%(label)s holds %(limit)s characters, this has %(count)s",
+                label=described.label,
+                limit=limit,
+                count=len(value),
+            )
         return within(described, value) if within else value
 
     return run
@@ -296,35 +313,35 @@ def checker(described: Field) -> Callable[[Value], Value]:
 
 def _check_select(described: Field, value: str) -> str:
     if described.options and value not in described.options:
-        raise Unfit(f"{described.label} has no option “{value}”")
+        raise Unfit("%(label)s has no option “%(value)s”", label=described.label, value=value)
     return value
 
 
 def _check_relation(described: Field, value: list[str]) -> list[str]:
     if not described.many and len(value) > 1:
-        raise Unfit(f"{described.label} holds one record, this has {len(value)}")
+        raise Unfit("%(label)s holds one record, this has %(count)s", label=described.label, count=len(value))
     return value
 
 
 def _check_person(described: Field, value: str | list[str]) -> str:
     if isinstance(value, list):
         if len(value) > 1:
-            raise Unfit(f"{described.label} holds one person, this has {len(value)}")
+            raise Unfit("%(label)s holds one person, this has %(count)s", label=described.label, count=len(value))
         value = value[0]
     if "@" not in value:
-        raise Unfit(f"{described.label}: this person’s e-mail is not visible")
+        raise Unfit("%(label)s: this person’s e-mail is not visible", label=described.label)
     return value
 
 
 def _check_email(described: Field, value: str) -> str:
     if "@" not in value or " " in value.strip():
-        raise Unfit(f"“{value}” is not an e-mail address")
+        raise Unfit("“%(value)s” is not an e-mail address", value=value)
     return value
 
 
 def _check_integer(described: Field, value: int) -> int:
     if not -(2**31) <= value < 2**31:
-        raise Unfit(f"{described.label} is out of range")
+        raise Unfit("%(label)s is out of range", label=described.label)
     return value
 
 
@@ -332,9 +349,9 @@ def _check_number(described: Field, value: Value) -> Value:
     text = value if isinstance(value, str) else value["amount"]
     number = Decimal(text)
     if abs(number) >= Decimal(10) ** 14:
-        raise Unfit(f"{described.label} is out of range")
+        raise Unfit("%(label)s is out of range", label=described.label)
     if "." in text and len(text.rpartition(".")[2]) > 4:
-        raise Unfit(f"{described.label} keeps four decimals, “{text}” has more")
+        raise Unfit("%(label)s keeps four decimals, “%(value)s” has more", label=described.label, value=text)
     return value
 
 

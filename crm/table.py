@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import QueryDict
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from crm import filters, listing
@@ -112,5 +113,9 @@ def _summary(page: listing.Page, entity: Entity) -> str:
     if page.count is None:
         return _("%(shown)s of more than 10,000 %(plural)s") % {"shown": shown, "plural": plural}
     if page.count == shown:
-        return f"{shown} {entity.label.lower() if shown == 1 else plural}"
-    return _("%(shown)s of %(count)s %(plural)s") % {"shown": shown, "count": f"{page.count:,}", "plural": plural}
+        return f"{formats.number_format(shown, force_grouping=True)} {entity.label.lower() if shown == 1 else plural}"
+    return _("%(shown)s of %(count)s %(plural)s") % {
+        "shown": shown,
+        "count": formats.number_format(page.count, force_grouping=True),
+        "plural": plural,
+    }

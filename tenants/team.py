@@ -8,6 +8,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django_tenants.utils import tenant_context
@@ -145,9 +146,12 @@ def _keep_an_owner(tenant: Tenant) -> None:
 
 
 def _send(asked: Invitation) -> None:
+    """In the language of whoever reads it: their own, else the tenant's."""
+    theirs = User.objects.filter(email=asked.email).values_list("language", flat=True).first()
     context = {"invitation": asked, "link": link(asked), "days": INVITATION_DAYS}
-    subject = _("%(name)s invites you to %(tenant)s on Raccord") % {
-        "name": asked.invited_by or asked.tenant.name,
-        "tenant": asked.tenant.name,
-    }
-    send_mail(subject, render_to_string("account/invitation.txt", context), None, [asked.email])
+    with translation.override(theirs or asked.tenant.language):
+        subject = _("%(name)s invites you to %(tenant)s on Raccord") % {
+            "name": asked.invited_by or asked.tenant.name,
+            "tenant": asked.tenant.name,
+        }
+        send_mail(subject, render_to_string("account/invitation.txt", context), None, [asked.email])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from integrations.adapters.words import gettext_noop as _
+
 Concern = Literal["record", "stream", "integration", "provider"]
 
 
@@ -26,7 +28,7 @@ class RateLimited(AdapterError):
     code = "rate_limited"
     transient = True
     concerns = "integration"
-    remedy = "Nothing to do: the sync goes on by itself when the tool allows it."
+    remedy = _("Nothing to do: the sync goes on by itself when the tool allows it.")
 
     def __init__(self, message: str = "", retry_after: float = 60.0) -> None:
         super().__init__(message or f"asked to wait {retry_after:.0f} s")
@@ -39,7 +41,7 @@ class Unavailable(AdapterError):
     code = "unavailable"
     transient = True
     concerns = "provider"
-    remedy = "Nothing to do: the sync is tried again by itself."
+    remedy = _("Nothing to do: the sync is tried again by itself.")
 
 
 class OutcomeUnknown(AdapterError):
@@ -48,7 +50,7 @@ class OutcomeUnknown(AdapterError):
     code = "outcome_unknown"
     transient = True
     concerns = "record"
-    remedy = "Nothing to do: the next run looks whether the write arrived."
+    remedy = _("Nothing to do: the next run looks whether the write arrived.")
 
 
 class AuthenticationFailed(AdapterError):
@@ -56,7 +58,7 @@ class AuthenticationFailed(AdapterError):
 
     code = "authentication_failed"
     concerns = "integration"
-    remedy = "Reconnect the tool with a valid key."
+    remedy = _("Reconnect the tool with a valid key.")
 
 
 class AccessDenied(AdapterError):
@@ -64,7 +66,7 @@ class AccessDenied(AdapterError):
 
     code = "access_denied"
     concerns = "integration"
-    remedy = "Give the connection the missing access in the tool, then resume."
+    remedy = _("Give the connection the missing access in the tool, then resume.")
 
 
 class InvalidRecord(AdapterError):
@@ -72,7 +74,7 @@ class InvalidRecord(AdapterError):
 
     code = "invalid_record"
     concerns = "record"
-    remedy = "Correct the value on either side; it is tried again by itself."
+    remedy = _("Correct the value on either side; it is tried again by itself.")
 
     def __init__(self, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
@@ -86,7 +88,7 @@ class VersionMismatch(AdapterError):
     code = "version_mismatch"
     transient = True
     concerns = "record"
-    remedy = "Nothing to do: the record is read and merged again."
+    remedy = _("Nothing to do: the record is read and merged again.")
 
 
 class NotFound(AdapterError):
@@ -94,7 +96,7 @@ class NotFound(AdapterError):
 
     code = "not_found"
     concerns = "stream"
-    remedy = "Share the table with the connection again, or choose another one."
+    remedy = _("Share the table with the connection again, or choose another one.")
 
 
 class SchemaChanged(AdapterError):
@@ -102,7 +104,7 @@ class SchemaChanged(AdapterError):
 
     code = "schema_changed"
     concerns = "stream"
-    remedy = "Check the mapping: a field was renamed, removed or changed its type."
+    remedy = _("Check the mapping: a field was renamed, removed or changed its type.")
 
     def __init__(self, message: str, fields: tuple[str, ...] = ()) -> None:
         super().__init__(message)

@@ -169,7 +169,7 @@ def request_id(request: HttpRequest) -> str:
 def _of_adapter(error: errors.AdapterError) -> Problem:
     headers = {"Retry-After": str(round(error.retry_after))} if isinstance(error, errors.RateLimited) else None
     code = error.code if error.code in CODES else "adapter_error"
-    return Problem(code, f"{explain(error)} {_(error.remedy)}".strip(), headers=headers)
+    return Problem(code, f"{explain(error)} {_(error.remedy) if error.remedy else ''}".strip(), headers=headers)
 
 
 def _of_validation(found: Mapping[str, Any]) -> dict[str, str]:

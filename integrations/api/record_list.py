@@ -127,7 +127,7 @@ def _empty(described: registry.Field) -> Q:
 
 def _yes_no(text: str) -> bool:
     if text.lower() not in YES_NO:
-        raise Unfit(_("“%(text)s” is neither true nor false") % {"text": text})
+        raise Unfit("“%(text)s” is neither true nor false", text=text)
     return YES_NO[text.lower()]
 
 
@@ -135,7 +135,7 @@ def _uuid(described: registry.Field, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise Unfit(_("%(label)s: “%(text)s” is not an id") % {"label": described.label, "text": text}) from error
+        raise Unfit("%(label)s: “%(text)s” is not an id", label=described.label, text=text) from error
 
 
 def _unknown(words: str, name: str) -> Problem:

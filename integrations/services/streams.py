@@ -343,7 +343,7 @@ class words:  # noqa: N801 - used as a statement
         if isinstance(error, ProviderOff):
             raise Refused(_("This tool is switched off at the moment."), code="provider_off") from error
         if isinstance(error, errors.AdapterError):
-            raise Refused(f"{explain(error)} {_(error.remedy)}", code=error.code) from error
+            raise Refused(f"{explain(error)} {_(error.remedy) if error.remedy else ''}", code=error.code) from error
 
 
 def explain(error: errors.AdapterError) -> str:

@@ -182,7 +182,7 @@ class Mapper:
             "id": remote.id,
             "there": remote.name,
             "there_type": type_words(remote.type),
-            "note": remote.note if remote.read_only else "",
+            "note": _(remote.note) if remote.read_only and remote.note else "",
             "read_only": remote.read_only,
             "local": one.local,
             "here": described.label if described else one.local,

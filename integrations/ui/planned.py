@@ -74,4 +74,4 @@ def _line(entity: str, line: Any, name: str, shown: Shown) -> dict[str, Any]:
 
 def _future(action: str, side: str, name: str) -> str:
     key = action if action in words.SIDES else f"{action}_{side}"
-    return words.planned(key, name).capitalize() if key in words.SIDES else action
+    return words.planned(key, name, 1).capitalize() if key in words.SIDES else action

@@ -6,6 +6,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
@@ -21,8 +22,9 @@ def send_link(email: str) -> None:
         return
     token = default_token_generator.make_token(user)
     path = reverse("account:password_choose", args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
-    text = render_to_string("account/password.txt", {"user": user, "link": f"{public_url()}{path}"})
-    send_mail(_("Choose a new password for Raccord"), text, None, [user.email])
+    with translation.override(user.language or translation.get_language()):
+        text = render_to_string("account/password.txt", {"user": user, "link": f"{public_url()}{path}"})
+        send_mail(_("Choose a new password for Raccord"), text, None, [user.email])
 
 
 def owner(uid: str, token: str) -> User | None:

@@ -10,7 +10,8 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import check_for_language
+from django.utils import translation
+from django.utils.translation import check_for_language, get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -168,7 +169,9 @@ def _invited(request: HttpRequest, form: SignInForm | JoinForm | None, known: Us
     if not form.is_valid():
         return None
     if known is None:
-        return User.objects.create_user(email, form.cleaned_data["password"], name=form.cleaned_data["name"])
+        return User.objects.create_user(
+            email, form.cleaned_data["password"], name=form.cleaned_data["name"], language=request.tenant.language
+        )
     try:
         return door.check(request, email, form.cleaned_data["password"])
     except door.Refused as error:
@@ -224,7 +227,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         form.save()
         team.rename(person(request))
-        messages.success(request, _("Your preferences are saved."))
+        with translation.override(person(request).language or get_language()):
+            messages.success(request, _("Your preferences are saved."))
         return keep_theme(see_other(reverse("account:preferences")), person(request))
     return render(request, "account/preferences.html", {"form": form}, status=422 if form.errors else 200)
 

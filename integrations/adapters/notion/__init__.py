@@ -34,6 +34,7 @@ from integrations.adapters.base import (
 )
 from integrations.adapters.notion import failures, reading, translate, write
 from integrations.adapters.notion.people import Directory
+from integrations.adapters.words import gettext_noop as _
 from integrations.transport.classify import http_date
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class NotionAdapter(Adapter):
     manifest = Manifest(
         slug="notion",
         name="Notion",
-        tagline="Rows of your Notion databases, with their properties",
+        tagline=_("Rows of your Notion databases, with their properties"),
         base_url="https://api.notion.com",
         auth=(
             Auth(
@@ -60,12 +61,12 @@ class NotionAdapter(Adapter):
                 fields=(
                     FormField(
                         name="token",
-                        label="Connection token",
-                        help="Begins with “ntn_”; older ones begin with “secret_”.",
+                        label=_("Connection token"),
+                        help=_("Begins with “ntn_”; older ones begin with “secret_”."),
                         placeholder="ntn_…",
                     ),
                 ),
-                help=(
+                help=_(
                     "In Notion, open Settings → Connections → Develop or manage connections, create an internal "
                     "connection for your workspace and copy its token. Give it the capabilities to read, update and "
                     "insert content, and to read user information including e-mail addresses. Then open each database "
@@ -96,10 +97,10 @@ class NotionAdapter(Adapter):
         docs_url="https://developers.notion.com/reference",
         tone="#37352f",
         access=(
-            "Read the rows of the databases that you share with the connection, to bring them in.",
-            "Update and insert rows there, to carry your changes out; deleted rows go to Notion's trash.",
-            "Add one property, “Raccord ID”, so that no row is ever created twice.",
-            "Read the names and e-mail addresses of members, to match people.",
+            _("Read the rows of the databases that you share with the connection, to bring them in."),
+            _("Update and insert rows there, to carry your changes out; deleted rows go to Notion's trash."),
+            _("Add one property, “Raccord ID”, so that no row is ever created twice."),
+            _("Read the names and e-mail addresses of members, to match people."),
         ),
     )
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from integrations.adapters import errors, values
 from integrations.adapters.base import Collection, Field, Record, Schema
 from integrations.adapters.values import Type, Unfit, Value
+from integrations.adapters.words import gettext_noop as _
 
 MARKER = "Raccord ID"
 END = ":end"  # the end of a date range is a field of its own, under the date's id with this behind it
@@ -299,24 +300,24 @@ _TYPES: dict[str, Type] = {
     "unique_id": Type.TEXT,
 }
 _READ_ONLY = {
-    "formula": "Notion computes it; it reads as text",
-    "rollup": "Notion computes it from related rows",
-    "created_time": "Notion keeps it, to the minute",
-    "last_edited_time": "Notion keeps it, to the minute",
-    "created_by": "Notion keeps it",
-    "last_edited_by": "Notion keeps it",
-    "unique_id": "Notion numbers the rows",
-    "button": "a button holds no value",
-    "verification": "Notion does not let connections write it",
-    "place": "Notion does not let connections write it whole",
+    "formula": _("Notion computes it; it reads as text"),
+    "rollup": _("Notion computes it from related rows"),
+    "created_time": _("Notion keeps it, to the minute"),
+    "last_edited_time": _("Notion keeps it, to the minute"),
+    "created_by": _("Notion keeps it"),
+    "last_edited_by": _("Notion keeps it"),
+    "unique_id": _("Notion numbers the rows"),
+    "button": _("a button holds no value"),
+    "verification": _("Notion does not let connections write it"),
+    "place": _("Notion does not let connections write it whole"),
 }
 _NOTES = {
-    "rich_text": "plain text only: writing a changed text drops bold, links and mentions",
-    "title": "plain text only: writing a changed title drops its formatting",
-    "date": "a day stays a day and a time a time; Notion keeps minutes, not seconds",
-    "status": "new options can only be added in Notion",
-    "files": "links can be written; files kept by Notion can only be kept or removed",
-    "people": "only members of the workspace whose e-mail the connection may see",
+    "rich_text": _("plain text only: writing a changed text drops bold, links and mentions"),
+    "title": _("plain text only: writing a changed title drops its formatting"),
+    "date": _("a day stays a day and a time a time; Notion keeps minutes, not seconds"),
+    "status": _("new options can only be added in Notion"),
+    "files": _("links can be written; files kept by Notion can only be kept or removed"),
+    "people": _("only members of the workspace whose e-mail the connection may see"),
 }
 _LIMITS = {"title": TEXT_LIMIT, "rich_text": TEXT_LIMIT, "url": 2000, "email": 100, "phone_number": 100, "select": 100}
 
@@ -335,7 +336,9 @@ def to_schema(collection: Collection, properties: Mapping[str, Mapping[str, Any]
             title = field.id
         elif kind == "date":
             fields.append(
-                Field(field.id + END, f"{name} (end)", Type.DATETIME, note="the end of a range; it needs a beginning")
+                Field(
+                    field.id + END, f"{name} (end)", Type.DATETIME, note=_("the end of a range; it needs a beginning")
+                )
             )
     return Schema(collection, tuple(fields), title)
 
@@ -354,7 +357,9 @@ def to_field(name: str, prop: Mapping[str, Any]) -> Field:
         creates_options=kind in ("select", "multi_select"),
         target=config.get("data_source_id") or "" if kind == "relation" else "",
         max_length=_LIMITS.get(kind),
-        note=_READ_ONLY.get(kind) or _NOTES.get(kind) or ("" if known else f"Raccord does not know “{kind}” fields"),
+        note=_READ_ONLY.get(kind)
+        or _NOTES.get(kind)
+        or ("" if known else _("Raccord does not know fields of this kind")),
     )
 
 
