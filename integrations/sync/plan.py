@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from integrations.adapters.base import Adapter, Record
 from integrations.models import IntegrationInstance, RecordLink, SetAside, Stream, SyncLog, SyncLogLine
@@ -179,7 +180,11 @@ def _problems(store: Store) -> list[str]:
     for field_name, reason in SetAside.objects.filter(stream=store.stream).values_list("field", "reason"):
         text = f"{_label(store, field_name)}: {reason}" if field_name else reason
         reasons[text] = reasons.get(text, 0) + 1
-    return [_("%(number)s × %(reason)s") % {"number": n, "reason": text} for text, n in list(reasons.items())[:20]]
+    return [
+        ngettext("%(number)s record waits. %(reason)s", "%(number)s records wait. %(reason)s", n)
+        % {"number": n, "reason": text}
+        for text, n in list(reasons.items())[:20]
+    ]
 
 
 def _label(store: Store, name: str) -> str:
