@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench screenshots clean
+.PHONY: help run test lint format messages bench screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,11 @@ lint: .venv/.developers  ## style, format, types, import arrows, missing migrati
 format: .venv/.developers  ## put imports and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: .venv/.users  ## collect what is to be translated, compile what is (needs gettext)
+	$(BIN)/python manage.py makemessages
+	$(BIN)/python manage.py compilemessages -v 0 --ignore .venv --ignore var
+	@for catalog in locale/*/LC_MESSAGES/django.po; do echo "$$catalog"; msgfmt --statistics -o /dev/null $$catalog; done
 
 bench: .venv/.developers  ## measure the import, a quiet sync and memory
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
