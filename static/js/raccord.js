@@ -217,7 +217,9 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "dialog-content") openDialog(one("#dialog"), event.detail.requestConfig?.elt);
     unfolded.forEach((id) => { const fold = document.getElementById(id); if (fold) fold.open = true; });
-    ready(event.detail.target);
+    /* What was swapped whole is no longer in the page; then the event comes from what took its place. */
+    const { target } = event.detail;
+    ready(target.isConnected ? target : event.target.parentElement ?? document);
   });
   document.addEventListener("htmx:sendError", () => say("error", words().offline));
   document.addEventListener("htmx:timeout", () => say("error", words().offline));

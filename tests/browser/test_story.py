@@ -54,6 +54,7 @@ def test_both_sides_meet_from_sign_up_on(site, founded, notion, open_page, sync)
     integration = only_integration(founded)
     assert sync(integration) == "done"
     expect(page.locator("#live")).to_contain_text("In step", timeout=15_000)
+    expect(page.locator("#live time")).to_have_text(re.compile(r"^in \d+ minutes$"))  # drawn anew, and told as before
     page.goto(f"{home}records/contact/")
     expect(page.locator("#record-summary")).to_contain_text("12")
 
