@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.utils import translation
+
+from values import Unfit
 
 ROOT = Path(settings.BASE_DIR)
 LANGUAGES = [code for code, _name in settings.LANGUAGES if code != "en"]
@@ -108,3 +111,10 @@ def test_every_text_is_collected(tmp_path, monkeypatch):
         used = {entry.key for entry in entries(catalog(tmp_path, language))}
         assert used - known == set(), "run `make messages` and translate what is new"
         assert known - used == set(), "run `make messages`: these are used no more"
+
+
+def test_a_reason_is_told_in_the_language_of_whoever_reads_it():
+    error = Unfit("“%(value)s” is not a number", value="12 %")
+    assert str(error) == "“12 %” is not a number"
+    with translation.override("it"):
+        assert str(error) == "“12 %” non è un numero"

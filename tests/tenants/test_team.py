@@ -41,6 +41,22 @@ def test_an_invited_person_chooses_a_password_and_is_in(invite, tenant, sign_in)
     assert sign_in(None, tenant).get(link).status_code == 404, "the link is used up"
 
 
+def test_a_newcomer_is_spoken_to_in_the_language_of_the_organisation(invite, tenant, sign_in):
+    tenant.language = "fr"
+    tenant.save(update_fields=["language"])
+    link = f"/join/{invite()}/"
+    assert "vous invite" in mail.outbox[-1].subject and "Ouvrez ce lien" in mail.outbox[-1].body
+    browser = sign_in(None, tenant)
+    browser.post(link, {"name": "Nora", "password": PASSWORD})
+    assert browser.get("/", headers={"Accept-Language": "en"})["Content-Language"] == "fr"
+
+
+def test_a_known_person_is_invited_in_their_own_language(invite):
+    User.objects.create_user("known@people.example", PASSWORD, name="Kim", language="it")
+    invite("known@people.example")
+    assert "ti invita" in mail.outbox[-1].subject and "Apri questo link" in mail.outbox[-1].body
+
+
 def test_a_known_person_needs_their_own_password(invite, tenant, sign_in):
     User.objects.create_user("known@people.example", PASSWORD, name="Kim")
     link = f"/join/{invite('Known@People.example', 'viewer')}/"
