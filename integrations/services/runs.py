@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.adapters import errors
-from integrations.models import IntegrationInstance, Status, Stream, SyncLog
+from integrations.models import IntegrationInstance, RecordLink, Status, Stream, SyncLog
 from integrations.scheduling import due, leases
 from integrations.scheduling.leases import Lease, LeaseLost
 from integrations.scheduling.models import Priority
@@ -146,8 +146,16 @@ def _end(
         fresh = IntegrationInstance.objects.get(pk=integration.pk)
         if due_at is None and not stop and fresh.status == Status.ACTIVE:
             due_at = due.next_due(fresh.frequency, now, connection.tenant.timezone)
+            if _is_open(integration):  # an answer was lost: whether the write arrived is looked up soon
+                soon = now + dt.timedelta(seconds=BACKOFF[0])
+                due_at = min(due_at or soon, soon)
         leases.release(lease, due_at if fresh.status == Status.ACTIVE else None, Priority.SCHEDULE)
     return state
+
+
+def _is_open(integration: IntegrationInstance) -> bool:
+    streams = integration.streams.filter(is_active=True)
+    return RecordLink.objects.filter(stream__in=streams, intent__isnull=False).exists()
 
 
 def _keep_exchanges(run: SyncLog, adapter: object) -> None:

@@ -16,7 +16,7 @@ from tests.simulation.memory import Fault, Profile
 from tests.simulation.play import ENTITIES, MODELS, PLAIN, SCHEMAS, Play, wipe
 
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "0"))
-FAST = 12  # stories per kind of tool; the whole file stays under a minute
+FAST = 8  # stories per kind of tool; the whole file stays under a minute
 
 PROFILES = {
     "plain": Profile(),
@@ -57,6 +57,26 @@ runs = st.fixed_dictionaries(
 )
 steps = st.one_of(edits, edits, edits, st.tuples(st.just("run"), runs), st.just(("run", {})))
 stories = st.lists(steps, min_size=3, max_size=22)
+
+
+# One record, two of its fields, and everything that may happen to it at once: model/protocol.py with the real engine.
+blow = st.one_of(
+    st.tuples(st.just("edit"), st.booleans(), st.just(0), st.sampled_from([2, 3])),
+    st.tuples(st.just("edit"), st.booleans(), st.just(0), st.sampled_from([2, 3])),
+    st.tuples(st.just("edit"), st.booleans(), st.just(0), st.sampled_from([2, 3])),
+    st.tuples(st.just("delete"), st.booleans(), st.just(0)),
+    st.tuples(st.just("restore"), st.just(0)),
+)
+hard_runs = st.fixed_dictionaries(
+    {
+        "faults": st.lists(st.builds(Fault, st.integers(0, 4), kinds, st.integers(1, 12)), max_size=2),
+        "dies_at": st.none() | st.integers(2, 12),
+        "during": st.lists(
+            st.tuples(st.sampled_from(["call", "call", "hold"]), st.integers(0, 4), blow), min_size=1, max_size=4
+        ),
+    }
+)
+hard_stories = st.lists(st.one_of(blow, st.tuples(st.just("run"), hard_runs)), min_size=3, max_size=12)
 
 
 def tell(play: Play, step: Any) -> None:
@@ -158,8 +178,18 @@ def _live(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.parametrize("tool", PROFILES)
 def test_any_story_ends_well(home: Any, tool: str) -> None:
+    _play(home, tool, stories, FAST)
+
+
+@pytest.mark.parametrize("tool", ["plain", "coarse clock, late index", "versions, batches", "lossy"])
+def test_one_record_under_fire(home: Any, tool: str) -> None:
+    began = [("new", True, 0), ("edit", True, 0, 2), ("run", {})]
+    _play(home, tool, hard_stories.map(lambda story: [*began, *story]), FAST * 2, entities=("contact",))
+
+
+def _play(home: Any, tool: str, told: st.SearchStrategy, count: int, **facts: Any) -> None:
     @settings(
-        max_examples=EXAMPLES or FAST,
+        max_examples=EXAMPLES or count,
         derandomize=not EXAMPLES,
         deadline=None,
         database=None,
@@ -168,10 +198,10 @@ def test_any_story_ends_well(home: Any, tool: str) -> None:
         phases=[Phase.generate] if os.environ.get("SIM_AS_FOUND") else list(Phase),
         suppress_health_check=list(HealthCheck),
     )
-    @given(story=stories, policy=st.sampled_from(["newest", "newest", "local", "remote", "ask"]))
+    @given(story=told, policy=st.sampled_from(["newest", "newest", "local", "remote", "ask"]))
     def play_it(story: list[Any], policy: str) -> None:
         wipe()
-        play = Play(home, PROFILES[tool], {"policy": policy})
+        play = Play(home, PROFILES[tool], {"policy": policy}, **facts)
         try:
             for step in story:
                 tell(play, step)

@@ -272,3 +272,24 @@ def test_many_deletions_here_stop_and_ask(linked, notion):
     lifecycle.lift_brake(stream)
     sync(linked)
     assert len(notion.rows("Contacts", limit=1000)) == before - before // 2
+
+
+def test_lost_answer_is_looked_up_soon_also_without_a_schedule(linked, notion):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from integrations.scheduling.models import Due
+
+    lifecycle.set_frequency(linked, "manual")
+    contact, remote_id = first_pair()
+    records.update("contact", contact.pk, {"phone": "+33 1"}, ADA)
+    notion.fail(fault="drop_after", method="PATCH", times=1)
+    run_once(linked)
+    assert RecordLink.objects.get(remote_id=remote_id).intent
+    row = Due.objects.get(pk=linked.pk)
+    assert row.due_at and row.due_at < timezone.now() + timedelta(minutes=2)
+    run_once(linked)
+    assert not RecordLink.objects.get(remote_id=remote_id).intent
+    assert Due.objects.get(pk=linked.pk).due_at is None
+    assert notion.row(remote_id)["values"]["Phone"] == "+33 1"
