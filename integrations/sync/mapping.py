@@ -88,7 +88,8 @@ def fit(remote: RemoteField, local: registry.Field) -> Fit:
     if remote.read_only:
         return Fit(
             ("import",),
-            remote.note or _("%(remote)s is computed by the tool and only flows in.") % _words(remote, local),
+            (_(remote.note) if remote.note else "")
+            or _("%(remote)s is computed by the tool and only flows in.") % _words(remote, local),
         )
     if local.read_only:
         return Fit(("export",), _("%(local)s is kept by Raccord and only flows out.") % _words(remote, local))

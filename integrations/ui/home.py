@@ -39,7 +39,8 @@ def _sentence(rows: list[dict[str, Any]], conflicts: int) -> str:
         }
     else:
         steady = sum(row["state"] == "in_step" for row in rows)
-        first = _("%(n)s of %(all)s connections are in step.") % {"n": steady, "all": len(rows)}
+        said = ngettext("%(n)s of %(all)s connections is in step.", "%(n)s of %(all)s connections are in step.", steady)
+        first = said % {"n": steady, "all": len(rows)}
     if not conflicts:
         return first
     second = ngettext("%(n)s conflict waits for you.", "%(n)s conflicts wait for you.", conflicts) % {"n": conflicts}

@@ -1,0 +1,1 @@
+"""Where a language's dates read better than Django writes them."""
