@@ -92,7 +92,7 @@ class Unfit(ValueError):
         self.text, self.parts = text, parts
 
     def __str__(self) -> str:
-        text = self.translate(self.text) if self.text else ""
+        text = Unfit.translate(self.text) if self.text else ""
         return text % self.parts if self.parts else text
 
 
