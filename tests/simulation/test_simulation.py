@@ -69,7 +69,15 @@ blow = st.one_of(
 )
 hard_runs = st.fixed_dictionaries(
     {
-        "faults": st.lists(st.builds(Fault, st.integers(0, 4), kinds, st.integers(1, 12)), max_size=2),
+        "faults": st.lists(
+            st.builds(
+                Fault,
+                st.integers(0, 3),
+                st.sampled_from(["late", "late", "lost", "not_sent"]) | kinds,
+                st.integers(1, 30),
+            ),
+            max_size=2,
+        ),
         "dies_at": st.none() | st.integers(2, 12),
         "during": st.lists(
             st.tuples(st.sampled_from(["call", "call", "hold"]), st.integers(0, 4), blow), min_size=1, max_size=4
