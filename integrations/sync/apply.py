@@ -197,8 +197,9 @@ class Batch:
 
     def _extra(self, link: Link, record: Record) -> None:
         """A second copy that a late request of ours made: untouched it is put away, touched it goes to a person."""
+        sent = {name: [reads_back for _ours, reads_back in late] for name, late in _living(link.ghosts).items()}
         untouched = all(
-            record.values.get(m.remote.id, base) == base
+            record.values.get(m.remote.id, base) in [base, *sent.get(m.name, ())]
             for m in self.store.mapped
             if (base := link.base_remote.get(m.name, UNSEEN)) is not UNSEEN
         )
@@ -607,7 +608,7 @@ class Batch:
     def _clear_set_aside(self) -> None:
         """What was read anew is no longer set aside for its old reason; what still does not fit is set aside again."""
         again = {(p.remote_id, p.field) for p in self.store.problems if p.side == "there"}
-        old = SetAside.objects.filter(stream=self.store.stream, side="there", remote_id__in=list(self.by_id))
+        old = SetAside.objects.filter(tables.among("remote_id", self.by_id), stream=self.store.stream, side="there")
         over = [one.pk for one in old if (one.remote_id, one.field) not in again and self._is_over(one)]
         if over:
             SetAside.objects.filter(pk__in=over).delete()

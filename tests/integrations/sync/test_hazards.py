@@ -280,6 +280,25 @@ def test_h10_second_copy_is_put_away(play):
     story.check()
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_h10_second_copy_is_put_away_though_the_record_was_edited(play, when):
+    """Before the second create, or after it: the late copy holds what was sent first, so nobody touched it."""
+    story = play()
+    pk = story.new_here("contact", job_title="v20000")
+    story.run([Fault(0, "late", later=9)])
+    if when == "before":
+        story.edit_here("contact", pk, "job_title", "v20001")
+    story.run()
+    if when == "after":
+        story.edit_there("contact", RecordLink.objects.get().remote_id, "job_title", "v20001")
+        story.run()
+    story.world.rest()
+    assert len(story.world.alive("contacts")) == 2
+    ends_well(story)
+    assert len(story.world.alive("contacts")) == 1
+    assert here(pk) == "v20001"
+
+
 @pytest.mark.parametrize("versions", [False, True])
 @pytest.mark.parametrize("when", ["before", "during"])
 def test_h10_second_copy_that_somebody_edited_goes_to_a_person(play, versions, when):
