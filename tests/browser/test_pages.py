@@ -78,11 +78,12 @@ def test_every_page_answers_fits_and_is_accessible(world, site, signed_in):
     assert not faults(seen)
 
 
-@pytest.mark.parametrize("language", ["fr", "it"])
-def test_every_page_fits_a_phone_in(language, world, site, signed_in):
+@pytest.mark.parametrize(("language", "home"), [("fr", "Accueil"), ("it", "Inizio")])
+def test_every_page_fits_a_phone_in(language, home, world, site, signed_in):
     page = signed_in(viewport=chromium.PHONE, locale=language)
     assert not faults(crawl(page, site.home, fits))
     assert page.locator("html").get_attribute("lang") == language
+    assert page.locator(".bottombar").get_by_role("link", name=home).count() == 1
 
 
 def test_a_new_tenant_says_what_will_be_where(site, signed_in):
