@@ -17,6 +17,7 @@ from django.db import connection
 import values
 from integrations.adapters.base import Record
 from integrations.models import HeldRecord, Matching
+from integrations.sync import tables
 from integrations.sync.store import Store
 from values import Type, Unfit
 
@@ -133,7 +134,8 @@ def hold(store: Store, records: dict[str, str], by_id: dict[str, Record]) -> Non
 
 def let_go(store: Store, remote_ids: Iterable[str]) -> None:
     """Records that were linked, or deleted there, since they were held back."""
-    HeldRecord.objects.filter(stream=store.stream, remote_id__in=list(remote_ids)).delete()
+    if ids := list(remote_ids):
+        HeldRecord.objects.filter(tables.among("remote_id", ids), stream=store.stream).delete()
 
 
 def next_held(store: Store) -> list[HeldRecord]:

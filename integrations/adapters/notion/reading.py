@@ -99,6 +99,7 @@ class Walk:
     within: Sequence[dict[str, Any]] = ()  # further filters
     seek_tail: int = PAGE_SIZE  # rows that may be read twice in order to seek
     now: dt.datetime | None = None  # Notion's clock at the first answer
+    notes_crowds: bool = False  # a full listing does not need them, and they would grow with it
     crowds: dict[dt.datetime, set[str]] = field(default_factory=dict)  # ids by minute, where start_cursor was followed
 
     def pages(self) -> Iterator[list[Row]]:
@@ -130,7 +131,7 @@ class Walk:
                 return True
             if answer.cut:
                 raise _CrowdedError
-            if began is not None:
+            if began is not None and self.notes_crowds:
                 self.crowds.setdefault(began, set()).update(row["id"] for row in rows)
             token = answer.next_cursor
 
@@ -201,7 +202,7 @@ def _begin_full(query: Query) -> Cursor:
 def changes(query: Query, cursor: Cursor) -> Iterator[tuple[list[Row], Cursor]]:
     """Rows edited since the cursor, oldest edit first: (rows, cursor after them)."""
     state = cursor
-    walk = Walk(query, "last_edited_time", at=cursor.at or cursor.look)
+    walk = Walk(query, "last_edited_time", at=cursor.at or cursor.look, notes_crowds=True)
     for rows in walk.pages():
         state = replace(_counted(state, rows, state.start or walk.now), at=walk.at)
         if rows:
