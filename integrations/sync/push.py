@@ -428,6 +428,7 @@ def _settle_one(store: Store, one: Intended, link: RecordLink, record: Record) -
         link.intent = one.link.intent
         take_created(link, record, store)
         link.dirty = looked_at_again
+        _see_defaults(store, link, record, fields)
     link.state = LinkState.LINKED
     for name, (sent, reads_back) in fields.items():
         # the base is the value that was sent, never the local value of this moment, and the value that came back
@@ -443,6 +444,12 @@ def _settle_one(store: Store, one: Intended, link: RecordLink, record: Record) -
     verb = {"create": "created", "restore": "restored"}.get(action, "updated")
     changes = {name: [one.old.get(name), sent] for name, (sent, _) in fields.items()}
     store.touch(Line("there", verb, str(link.record_id), record.id, one.title, changes))
+
+
+def _see_defaults(store: Store, link: RecordLink, record: Record, sent: dict[str, Any]) -> None:
+    """What a new record holds in fields that we have a value for but could not send is the tool's default, nobody's edit."""
+    waiting = [m for m in store.mapped if m.rule.outbound and m.name not in sent and m.remote.id in record.values]
+    link.base_remote = link.base_remote | {m.name: record.values[m.remote.id] for m in waiting}
 
 
 def _clear_sent(store: Store, link: RecordLink, fields: dict[str, Any]) -> None:

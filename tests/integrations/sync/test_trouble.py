@@ -6,7 +6,7 @@ import pytest
 
 from crm import records
 from crm.models import Company, Contact, Deal, Task
-from integrations.models import RecordLink, SetAside, Status, SyncLog
+from integrations.models import Conflict, RecordLink, SetAside, Status, SyncLog
 from integrations.services import connect, lifecycle, streams
 from integrations.services.connect import Refused
 from tests.integrations.sync.test_two_way import ADA, connected, notion, sync
@@ -293,3 +293,26 @@ def test_lost_answer_is_looked_up_soon_also_without_a_schedule(linked, notion):
     assert not RecordLink.objects.get(remote_id=remote_id).intent
     assert Due.objects.get(pk=linked.pk).due_at is None
     assert notion.row(remote_id)["values"]["Phone"] == "+33 1"
+
+
+def test_default_does_not_replace_what_could_not_go_out(live_tenant, notion):
+    from crm import registry
+
+    integration = connected(live_tenant, ("Deals", "deal"))
+    lifecycle.activate(integration)
+    sync(integration)
+    registry.add_options("deal", "stage", ["Dreaming"])
+    deal = Deal.objects.create(name="A dream", stage="Dreaming")
+    for _again in range(2):
+        sync(integration)
+        deal.refresh_from_db()
+        assert deal.stage == "Dreaming"
+    assert SetAside.objects.get(record_id=deal.pk).field == "stage"
+    assert not Conflict.objects.exists()
+    remote_id = RecordLink.objects.get(record_id=deal.pk).remote_id
+    stage = next(name for name in ("Stage", "Status") if name in notion.row(remote_id)["values"])
+    theirs = Deal.objects.exclude(pk=deal.pk).exclude(stage="").first().stage
+    records.update("deal", deal.pk, {"stage": theirs}, ADA)
+    sync(integration)
+    assert notion.row(remote_id)["values"][stage] == theirs
+    assert not SetAside.objects.exists()
