@@ -10,9 +10,7 @@ from django.utils import timezone
 
 class SampleForm(forms.Form):
     name = forms.CharField()
-    email = forms.EmailField(
-        label="E-mail", help_text="Where conflicts of this contact are announced."
-    )
+    email = forms.EmailField(label="E-mail", help_text="Where conflicts of this contact are announced.")
     address = forms.SlugField()
     stage = forms.ChoiceField(choices=[("lead", "Lead"), ("customer", "Customer")])
     policy = forms.ChoiceField(
@@ -20,9 +18,7 @@ class SampleForm(forms.Form):
         choices=[("newest", "The newest wins"), ("ask", "Ask me every time")],
     )
     notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    is_key_account = forms.BooleanField(
-        required=False, label="Key account", help_text="Changes are always announced."
-    )
+    is_key_account = forms.BooleanField(required=False, label="Key account", help_text="Changes are always announced.")
 
 
 def styleguide(request: HttpRequest) -> HttpResponse:

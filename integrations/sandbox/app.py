@@ -72,7 +72,9 @@ async def _read(scope: Any, receive: Any, path: str) -> Call:
 
 async def _send(scope: Any, send: Any, answer: Answer, now_ms: int, half: bool) -> None:
     headers = [(b"content-type", answer.content_type.encode()), (b"content-length", str(len(answer.body)).encode())]
-    headers.append((b"date", formatdate(now_ms / 1000, usegmt=True).encode()))  # the provider's clock, not the machine's
+    headers.append(
+        (b"date", formatdate(now_ms / 1000, usegmt=True).encode())
+    )  # the provider's clock, not the machine's
     headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if not half:

@@ -36,7 +36,12 @@ def staff_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "late": {
             "headers": [_("Tenant"), _("Integration"), _("Due since"), _("Priority")],
             "rows": [
-                [str(row.tenant), str(row.integration_id), timesince(row.due_at or now, now), row.get_priority_display()]
+                [
+                    str(row.tenant),
+                    str(row.integration_id),
+                    timesince(row.due_at or now, now),
+                    row.get_priority_display(),
+                ]
                 for row in Due.objects.filter(late).select_related("tenant").order_by("due_at")[:SHOWN]
             ],
         },

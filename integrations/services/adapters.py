@@ -18,7 +18,6 @@ from integrations.models import IntegrationInstance
 from integrations.transport.http import Transport
 from integrations.transport.limiter import Limiter
 
-
 #: One short retry; a longer pause that the tool asks for is told instead of sat through.
 PERSON_WAITS: dict[str, Any] = {"waits": (1,), "max_wait": 10.0}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from crm import feed, records, registry
@@ -61,6 +60,3 @@ def _write_here(conflict: Conflict, value: object) -> None:
     except (KeyError, Unfit) as error:
         raise Refused(_("This value cannot be written here: %(why)s") % {"why": error}, code="unfit") from error
     records.update_rows(entity, [row])
-
-
-

@@ -608,7 +608,7 @@ class Batch:
     def _clear_set_aside(self) -> None:
         """What was read anew is no longer set aside for its old reason; what still does not fit is set aside again."""
         again = {(p.remote_id, p.field) for p in self.store.problems if p.side == "there"}
-        old = SetAside.objects.filter(stream=self.store.stream, side="there", remote_id__in=list(self.by_id))
+        old = SetAside.objects.filter(tables.among("remote_id", self.by_id), stream=self.store.stream, side="there")
         over = [one.pk for one in old if (one.remote_id, one.field) not in again and self._is_over(one)]
         if over:
             SetAside.objects.filter(pk__in=over).delete()
