@@ -16,7 +16,7 @@ from tests.simulation.memory import Fault, Profile
 from tests.simulation.play import ENTITIES, MODELS, PLAIN, SCHEMAS, Play, wipe
 
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "0"))
-FAST = 8  # stories per kind of tool; the whole file stays under a minute
+FAST = 5  # stories per kind of tool; the whole file stays under a minute
 
 PROFILES = {
     "plain": Profile(),
