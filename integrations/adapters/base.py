@@ -152,6 +152,7 @@ class Record:
 
     values: {field id: canonical value}. edited_at: the provider's clock, at its granularity.
     marker: what we wrote with a create, if the record carries one; made_by_us: our own credential created it.
+    edited_by: who wrote to it last, as the provider names them; "" where it does not say.
     unfit: {field id: reason} of fields whose content has no canonical form.
     raw: the provider's own object, for adapters that need the present state to write (Change.current); never stored.
     """
@@ -163,6 +164,7 @@ class Record:
     deleted: bool = False
     marker: str | None = None
     made_by_us: bool = False
+    edited_by: str = ""
     url: str = ""
     unfit: Mapping[str, str] = field(default_factory=dict)
     raw: Any = None
@@ -283,6 +285,10 @@ class Adapter(ABC):
     def push_one(self, collection: str, change: Change) -> Record:
         """For APIs without batches."""
         raise NotImplementedError
+
+    def own_id(self) -> str:
+        """How `Record.edited_by` names us; "" where the provider does not say who edited."""
+        return ""
 
     def reads_back(self, field: Field, value: Value) -> Value:
         """What `value` will look like when it is read again: declare here what the API rounds, trims or folds."""

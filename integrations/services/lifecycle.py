@@ -70,6 +70,7 @@ def resume(integration: IntegrationInstance) -> None:
         integration.failures = 0
         integration.save(update_fields=["failures"])
         integration.streams.update(problem_code="", problem_detail="")  # one that a person switched off stays so
+        integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=False)
         mark(integration, Status.ACTIVE)
         _ask(integration, "person")
 

@@ -348,6 +348,13 @@ class Batch:
             store.contests.append(
                 self._contest(link, row, record, name, winner, base_before, local, translated, edits[name])
             )
+        if result.arrived and store.own_id and record.edited_by not in ("", store.own_id):
+            # it reads like a late write of ours, but a person wrote last: both values are kept
+            for name in result.arrived:
+                edit = store.local_edit(row["id"], name)
+                store.contests.append(
+                    self._contest(link, row, record, name, "local", base_before, local, translated, edit)
+                )
         self._keep(link, row, record, result, local)
         self._report_unfit(link, row, record, result)
 

@@ -103,6 +103,8 @@ def _bring_in(turn: Slice, store: Store) -> None:
     turn.report(store, "reading")
     if store.outbound:
         pushing.recover(store)
+        if RecordLink.objects.filter(stream=store.stream).exclude(ghosts={}).exists():
+            store.own_id = turn.adapter.own_id()  # now, because no transaction may wait for the tool
     _each(turn, pulling.pull(store))
     if pulling.sweep_is_due(store):
         turn.report(store, "listing")

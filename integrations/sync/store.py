@@ -50,6 +50,7 @@ class Store:
         self.outbound = stream.direction != Direction.IMPORT and self.can.write
         self.read_began: dt.datetime | None = None  # the last whole reading of what is new there
         self.read_ended = 0.0  # on the monotonic clock
+        self.own_id = ""  # how the tool names us as an editor, known when a late write of ours may turn up
         self._clear()
 
     @property

@@ -391,6 +391,9 @@ class NotionAdapter(Adapter):
     def _users(self) -> Iterator[Mapping[str, Any]]:
         return self._paged(lambda **more: self.notion.users.list(page_size=100, **more))
 
+    def own_id(self) -> str:
+        return self._bot_id()
+
     def _bot_id(self) -> str:
         if self._bot is None:
             self.check()

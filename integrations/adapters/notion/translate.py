@@ -203,6 +203,7 @@ class Translator:
                 marker=marker,
                 # A row that a person duplicates has our marker, too; its maker tells them apart.
                 made_by_us=marker is not None and page["created_by"]["id"] == bot(),
+                edited_by=(page.get("last_edited_by") or {}).get("id", ""),
                 url=page.get("url") or "",
                 unfit=unfit,
                 raw=page,

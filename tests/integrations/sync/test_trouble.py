@@ -316,3 +316,21 @@ def test_default_does_not_replace_what_could_not_go_out(live_tenant, notion):
     sync(integration)
     assert notion.row(remote_id)["values"][stage] == theirs
     assert not SetAside.objects.exists()
+
+
+def test_person_who_writes_what_we_once_sent_is_not_taken_for_a_late_write(linked, notion):
+    contact, remote_id = first_pair()
+    notion.fail(fault="drop_before", method="PATCH", path="^/v1/pages/", times=1)
+    records.update("contact", contact.pk, {"phone": "B"}, ADA)
+    run_once(linked)
+    sync(linked)
+    assert notion.row(remote_id)["values"]["Phone"] == "B"
+    records.update("contact", contact.pk, {"phone": "C"}, ADA)
+    sync(linked)
+    notion.edit_row(remote_id, Phone="B")
+    sync(linked)
+    sync(linked)
+    contact.refresh_from_db()
+    assert notion.row(remote_id)["values"]["Phone"] == contact.phone
+    conflict = Conflict.objects.get(field="phone")
+    assert {conflict.local, conflict.remote} == {"B", "C"}
