@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, reset_queries, transaction
 from django.utils import timezone
 
 from crm import feed, registry
@@ -80,6 +80,7 @@ class Store:
                     result = work()
                     counts = self._flush()
                 self.run.counts = dict(counts)
+                reset_queries()  # with DEBUG Django keeps every statement, and a long run would grow with them
                 return result
             except OperationalError as error:
                 if attempt + 1 == TRIES or not _is_passing(error):
