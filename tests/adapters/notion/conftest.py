@@ -1,5 +1,6 @@
-"""The real SDK over real HTTP against the sandbox. Accepted requests and their answers are checked against Notion's own
-OpenAPI document where that is at hand; refusals never get past the transport, and the sandbox's own tests check them."""
+"""The real SDK over real HTTP against the sandbox. Every request, and the answers to those that were accepted, are checked
+against Notion's own OpenAPI document where that is at hand; answers that refuse end in the transport, and the sandbox's own
+tests check them."""
 
 from __future__ import annotations
 
@@ -22,12 +23,17 @@ TOKEN = "ntn_sandbox_demo"
 _buckets = itertools.count()
 
 
-def check_against_spec(response: httpx.Response) -> None:
-    request = response.request
-    path = "/v1/" + request.url.path.partition("/v1/")[2]
+def _path(request: httpx.Request) -> str:
+    return "/v1/" + request.url.path.partition("/v1/")[2]
+
+
+def check_request(request: httpx.Request) -> None:
     if request.content:
-        spec.check_request(request.method, path, json.loads(request.content))
-    spec.check_response(request.method, path, response.status_code, response.json())
+        spec.check_request(request.method, _path(request), json.loads(request.content))
+
+
+def check_answer(response: httpx.Response) -> None:
+    spec.check_response(response.request.method, _path(response.request), response.status_code, response.json())
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def connect(server: SandboxServer, control: Control) -> Iterator[Callable[..., N
         transport = Transport(
             base_url=server.url("notion"), bucket=f"notion-{next(_buckets)}", secrets=[token], **options
         )
-        transport.client.event_hooks = {"response": [check_against_spec]}
+        transport.client.event_hooks = {"request": [check_request], "response": [check_answer]}
         opened.append(transport)
         return NotionAdapter({"token": token}, transport)
 
