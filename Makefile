@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format messages bench screenshots clean
+.PHONY: help run test lint format messages simulate mutants bench screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ messages: .venv/.users  ## collect what is to be translated, compile what is (ne
 	$(BIN)/python manage.py makemessages
 	$(BIN)/python manage.py compilemessages -v 0 --ignore .venv --ignore var
 	@for catalog in locale/*/LC_MESSAGES/django.po; do echo "$$catalog"; msgfmt --statistics -o /dev/null $$catalog; done
+
+simulate: .venv/.developers  ## random stories against the engine; SEEDS=40 SEED_START=7000
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),40) --start $(or $(SEED_START),1) --jobs 2 $(ARGS)
+
+mutants: .venv/.developers  ## plant every known flaw, one at a time: the stories must find it
+	@$(BIN)/python -m tests.simulation --mutants all $(ARGS)
 
 bench: .venv/.developers  ## measure the import, a quiet sync and memory
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -3,9 +3,12 @@
 import os
 from pathlib import Path
 
+from kombu.transport import TRANSPORT_ALIASES
 from tenant_schemas_celery.app import CeleryApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+TRANSPORT_ALIASES["filesystem"] = "config.broker:Transport"
 
 app = CeleryApp("raccord")
 app.config_from_object("django.conf:settings", namespace="CELERY")

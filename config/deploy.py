@@ -11,6 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import get_tenant_model, schema_exists
 
 from integrations.catalog.sync import sync_catalog
+from integrations.sync.stage import drop_leftovers
 from tenants import lifecycle
 
 Say = Callable[[str], None]
@@ -19,11 +20,15 @@ PUBLIC = "public"
 AT_ONCE = 200
 
 #: Name in the admin -> (task, the setting that says how often). Staff may switch an entry off or add their own.
-BEAT = {"Dispatch due syncs": ("integrations.scheduling.tasks.dispatch", "DISPATCH_SECONDS")}
+BEAT = {
+    "Dispatch due syncs": ("integrations.scheduling.tasks.dispatch", "DISPATCH_SECONDS"),
+    "Forget what is old": ("integrations.scheduling.tasks.prune", "PRUNE_SECONDS"),
+}
 
 
 def set_up(say: Say) -> None:
     """Bring an installation, empty or not, to the state that this code expects."""
+    drop_leftovers()  # a copy of a tenant's tables that nobody works on could stand in a migration's way
     if behind([PUBLIC]):
         say("migrating the shared tables")
         call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)

@@ -106,7 +106,20 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=90)  # longer than a request ma
 SLICE_SECONDS = env.int("SLICE_SECONDS", default=60)  # a run yields after this long and is woken again
 DISPATCH_SECONDS = env.int("DISPATCH_SECONDS", default=5)  # how often beat looks for what is due
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=60)
+FAILING_WARN_HOURS = env.int("FAILING_WARN_HOURS", default=24)  # people are told that it has failed for so long
+FAILING_PAUSE_HOURS = env.int("FAILING_PAUSE_HOURS", default=120)  # it is paused until a person resumes it
+CATCH_UP_HOURS = env.int("CATCH_UP_HOURS", default=24)  # after a longer standstill people see what a run would do first
 SWEEP_HOURS = env.int("SWEEP_HOURS", default=24)  # a full listing finds deletions without tombstones
+
+# --- what is kept, and how long --------------------------------------------------------------------------------------
+PRUNE_SECONDS = env.int("PRUNE_SECONDS", default=86_400)  # how often beat has old things forgotten
+KEEP_LINES_DAYS = env.int(
+    "KEEP_LINES_DAYS", default=90
+)  # the records that a run touched; after that it cannot be undone
+KEEP_EXCHANGES_DAYS = env.int("KEEP_EXCHANGES_DAYS", default=30)  # failing requests and answers
+KEEP_RUNS_DAYS = env.int("KEEP_RUNS_DAYS", default=400)
+KEEP_RUNS = env.int("KEEP_RUNS", default=1000)  # the last ones of an integration stay, however old
+KEEP_CHANGES_DAYS = env.int("KEEP_CHANGES_DAYS", default=400)  # the history of records; each one's last change stays
 
 # --- the demo on one machine (`manage.py run`) ----------------------------------------------------------------------
 SANDBOX_PORT = env.int("SANDBOX_PORT", default=9001)  # 0: no sandbox, the tools at their real addresses

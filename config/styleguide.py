@@ -1,11 +1,14 @@
 """The style guide: every component in every state, with made-up records. Routed only when DEBUG is on."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+
+from integrations.ui import picture
 
 
 class SampleForm(forms.Form):
@@ -244,40 +247,26 @@ def sample_context() -> dict:
                 "edit_url": "#",
             },
         ],
-        "conflict": [
-            {
-                "name": "phone",
-                "label": "Phone",
-                "before": "06 12 34 56 78",
-                "chosen": "local",
-                "here": {
-                    "value": "+33 6 12 34 56 78",
-                    "by": "Claire Fontaine",
-                    "at": now - timedelta(minutes=4),
-                },
-                "there": {
-                    "value": "06 99 88 77 66",
-                    "by": "Marco Bianchi",
-                    "at": now - timedelta(minutes=6),
-                },
-            },
-            {
-                "name": "stage",
-                "label": "Stage",
-                "before": "Lead",
-                "chosen": "",
-                "here": {
-                    "value": "Customer",
-                    "by": "Claire Fontaine",
-                    "at": now - timedelta(hours=2),
-                },
-                "there": {
-                    "value": "",
-                    "by": "Marco Bianchi",
-                    "at": now - timedelta(hours=1),
-                },
-            },
+        "conflicts": [
+            _conflict(
+                now, winner="", field="Phone", here="+33 6 12 34 56 78", before="06 12 34 56 78", there="06 99 88 77 66"
+            ),
+            _conflict(now, winner="remote", field="Stage", here="Customer", before="Lead", there=""),
         ],
+        "picture": picture.of(
+            {
+                "created_here": 3,
+                "created_there": 12,
+                "updated_here": 24,
+                "updated_there": 2,
+                "deleted_there": 4,
+                "linked": 9,
+                "conflict": 2,
+                "ambiguous": 1,
+            },
+            "Notion",
+            lambda action, side: "#",
+        ),  # fmt: skip
         "totals": [
             {
                 "count": 12,
@@ -402,3 +391,15 @@ def sample_days() -> list[dict]:
         }
         for day, level in enumerate(levels)
     ]
+
+
+def _conflict(now: datetime, winner: str, field: str, here: str, before: str, there: str) -> dict[str, Any]:
+    sides = {
+        "here": {"value": here, "by": "Claire Fontaine", "at": now - timedelta(minutes=4), "keep": "Keep this value"},
+        "there": {"value": there, "by": "in Notion", "at": now - timedelta(minutes=6), "keep": "Keep this value"},
+    }
+    other = {"remote": "local"}.get(winner, "")
+    urls = {"url": "#", "resolve_url": "#", "swap_url": "#", "seen_url": "#"}
+    return sides | urls | {"id": field, "title": "Marie Tharp", "field": field, "before": before, "winner": winner,
+                           "other": other, "critical": bool(winner), "integration": "Notion", "tool": "Notion",
+                           "by": "The newest edit wins", "at": now}  # fmt: skip

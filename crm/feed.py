@@ -7,6 +7,7 @@ commits late: it reads only below the oldest transaction still running, in (tran
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,3 +127,39 @@ def now() -> Position:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {HORIZON}")  # noqa: S608
         return Position(cursor.fetchone()[0] - 1, 2**62)
+
+
+def prune(
+    entity: str, before: dt.datetime, upto: Position | None, after: int = 0, limit: int = 5000
+) -> tuple[int, int | None]:
+    """Forget old changes of one part of the feed; answers how many, and where the next part begins (None: it was the last).
+
+    Kept are changes since `before`, those beyond `upto` (readers have not come to them yet), and the last one of every record.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH part AS (
+                SELECT id, txid, record_id, at FROM crm_change
+                WHERE entity = %(entity)s AND id > %(after)s ORDER BY id LIMIT %(limit)s
+            ), gone AS (
+                DELETE FROM crm_change c USING part p
+                WHERE c.id = p.id AND p.at < %(before)s
+                  AND (%(txid)s::bigint IS NULL OR (p.txid, p.id) <= (%(txid)s::bigint, %(id)s::bigint))
+                  AND EXISTS (SELECT FROM crm_change n
+                              WHERE n.record_id = p.record_id AND n.entity = %(entity)s AND n.id > p.id)
+                RETURNING 1
+            )
+            SELECT max(id), min(at), (SELECT count(*) FROM gone) FROM part
+            """,
+            {
+                "entity": entity,
+                "after": after,
+                "limit": limit,
+                "before": before,
+                "txid": upto.txid if upto else None,
+                "id": upto.id if upto else None,
+            },
+        )
+        last, oldest, forgotten = cursor.fetchone()
+    return forgotten, last if last is not None and oldest < before else None

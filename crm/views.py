@@ -55,11 +55,14 @@ def record_list(request: HttpRequest, entity: str) -> HttpResponse:
 def detail(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
     described, item, people = known(entity), the_item(entity, pk), People()
     show = Presenter.of(described, people, [item])
+    marks = panels.marks(request, entity, pk)
     context = {
         "entity": described,
         "item": item,
         "facts": [
-            (f, show.show(f, item.values[name])) for name, f in table.in_order(described) if name != described.title
+            (f, show.show(f, item.values[name]), marks.get(name))
+            for name, f in table.in_order(described)
+            if name != described.title or name in marks
         ],
         "reason": protection.read_only(entity, [pk]).get(str(pk), ""),
         "panels": panels.render(request, entity, pk),

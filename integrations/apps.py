@@ -6,10 +6,16 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self) -> None:
+        from django.db.models.signals import post_save
+
         from crm import panels, protection
-        from integrations.services import guard
-        from integrations.ui import panel
+        from crm.models import CustomField, SelectOption
+        from integrations.services import guard, set_aside
+        from integrations.ui import origins, panel
 
         protection.register(guard.kept_elsewhere)
         panels.register(panel.lives_in)
+        panels.register_marks(origins.marks)
         panels.register_origins(panel.origin_words)
+        post_save.connect(set_aside.on_option, SelectOption, dispatch_uid="set_aside_option")
+        post_save.connect(set_aside.on_custom_field, CustomField, dispatch_uid="set_aside_custom_field")

@@ -17,6 +17,7 @@ Tests that ask for none of these touch no database and start no PostgreSQL.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; tests only
 
 
-#: The data layer and the workers: these run once more on PostgreSQL, Redis and RabbitMQ (`pytest -m servers`).
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The processes that run side by side read the settings when each has a folder of its own, and not before."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+#: The data layer, the workers, and what the engine asks of a server: these run once more on PostgreSQL, Redis and RabbitMQ
+#: (`pytest -m servers`). What the engine decides is the same there, and takes its time.
 ON_SERVERS = tuple(
     str(database.ROOT / "tests" / part)
     for part in (
@@ -49,8 +57,12 @@ ON_SERVERS = tuple(
         "crm",
         "integrations/scheduling",
         "integrations/services",
-        "integrations/sync",
-        "simulation",
+        "integrations/sync/test_approve.py",
+        "integrations/sync/test_plan.py",
+        "integrations/sync/test_trouble.py",
+        "integrations/sync/test_turns.py",
+        "integrations/sync/test_two_way.py",
+        "integrations/sync/test_worker_killed.py",
         "tenants",
         "transport/test_limiter.py",
     )
@@ -79,11 +91,14 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 @pytest.fixture(autouse=True)
 def _fresh_cache(request: pytest.FixtureRequest) -> None:
-    """Throttles and cached look-ups of one test are no business of the next."""
+    """Throttles, breakers and cached look-ups of one test are no business of the next."""
     if WITH_DATABASE & set(request.fixturenames):
         from django.core.cache import cache
 
         cache.clear()
+        from integrations.services.adapters import limiter
+
+        limiter().storage.reset()
 
 
 # --- rolled back ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,17 @@ from integrations.adapters.values import Type, Value
 if TYPE_CHECKING:
     from integrations.transport.http import Transport
 
-Action = Literal["create", "update", "delete", "restore"]
+Action = Literal["create", "update", "delete", "restore", "erase"]
+
+#: By what a create is kept from happening twice, best first; docs/engine.md, "Creates", tells what the engine does with each.
+#:
+#: client_id  the id of the new record is made before the request (`new_ids`); a second create with it is refused
+#: key        an idempotency key that the provider remembers: the same request again gets the first answer again
+#: upsert     `Change.marker` goes into a field that the provider keeps unique: a create is an upsert by it (`find` looks it up)
+#: marker     `Change.marker` is written with the create, and `find` looks it up by a consistent read
+#: search     nothing is written: `find_created` looks for what our own account has made since
+#: ""         this adapter cannot create
+CreateOnce = Literal["", "client_id", "key", "upsert", "marker", "search"]
 
 
 # --- what an adapter declares -------------------------------------------------------------------------------------
@@ -53,14 +63,14 @@ class Capabilities:
     write: bool = False
     delete: bool = False  # puts away so that it can be brought back, where the API has such a thing
     restore: bool = False
+    erase: bool = False  # deletes for good: nothing of the record is left there
     incremental: bool = False  # `read` honours a cursor; otherwise every read lists everything
     sees_deletions: bool = False  # incremental reading yields tombstones
     webhooks: bool = False
-    marker: bool = False  # creates carry a marker that `find` looks up by a consistent read
-    idempotency_key: bool = False
-    upsert: bool = False
-    client_ids: bool = False  # the id of a new record is made by us
+    create_once: CreateOnce = ""  # the best means that the API has; "" only where nothing can be created
+    key_seconds: float = 0.0  # of create_once "key": how long the provider surely knows a key again
     create_fields: bool = False
+    tells_created: bool = False  # every record read has `created_at`
     versions: bool = False  # Change.version is honoured and a stale one raises VersionMismatch
     batch: int = 1  # records per write request
     fetch_batch: int = 1  # records per `fetch` request
@@ -152,6 +162,7 @@ class Record:
 
     values: {field id: canonical value}. edited_at: the provider's clock, at its granularity.
     marker: what we wrote with a create, if the record carries one; made_by_us: our own credential created it.
+    created_at: when it was made, by the provider's clock; create_once "search" needs it.
     edited_by: who wrote to it last, as the provider names them; "" where it does not say.
     unfit: {field id: reason} of fields whose content has no canonical form.
     raw: the provider's own object, for adapters that need the present state to write (Change.current); never stored.
@@ -165,6 +176,7 @@ class Record:
     marker: str | None = None
     made_by_us: bool = False
     edited_by: str = ""
+    created_at: dt.datetime | None = None
     url: str = ""
     unfit: Mapping[str, str] = field(default_factory=dict)
     raw: Any = None
@@ -176,8 +188,9 @@ class Page:
 
     cursor: opaque text; `read(collection, cursor)` goes on from it, also after a crash, also in the middle of a
     listing. Reading a record twice is harmless, skipping one is not. None: as before.
-    whole: true on the last page of a listing that began with cursor None in this same call and is provably complete;
-    only such a listing says anything about records that it did not contain.
+    whole: true on the last page of a listing that is provably complete: one that began with cursor None, in this call or in
+    an earlier one from whose cursor this one went on. Only such a listing says anything about records that it did not
+    contain. Where the second cannot be vouched for, False is right: the engine then reads what was missing by id.
     """
 
     records: Sequence[Record]
@@ -202,7 +215,9 @@ class NewField:
 class Change:
     """One write. `values` holds only the fields to set; the others stay as they are.
 
-    marker: written with a create, to find it again. key: idempotency key, stored with the intent and reused.
+    marker: our record's id, written with a create wherever the API has a place for it, to know the record again.
+    key: of a create, stored with the intent; when it comes again, everything else is exactly what it was the first time.
+    id: of a create too, when it was made before the request (create_once "client_id").
     current: the record as the verifying read just saw it, for APIs that replace a whole value to change a part.
     """
 
@@ -213,6 +228,10 @@ class Change:
     key: str = ""
     version: str | None = None
     current: Record | None = None
+
+    @property
+    def deletes(self) -> bool:
+        return self.action in ("delete", "erase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +286,28 @@ class Adapter(ABC):
     def fetch(self, collection: str, ids: Sequence[str]) -> list[Record]:
         """The records as they are now. Trashed ones come with deleted=True; ids that the API does not know are left out."""
 
+    # Creates happen once. After an uncertain answer the engine looks, by what `can.create_once` names, before it sends again.
+
+    def new_ids(self, collection: str, count: int) -> list[str]:
+        """Ids for records that are about to be created (create_once "client_id").
+
+        `push` creates with `Change.id`; when a record with this id stands there already, it answers that record as it is.
+        """
+        raise NotImplementedError
+
     def find(self, collection: str, markers: Sequence[str]) -> list[Record]:
-        """Records that carry one of these markers, by a consistent read (capability `marker`)."""
+        """Records that carry one of these markers (create_once "upsert" and "marker").
+
+        By a consistent read, never by a search index that may lag: what is not found here is sent again.
+        """
+        raise NotImplementedError
+
+    def find_created(self, collection: str, since: dt.datetime, change: Change) -> list[Record]:
+        """Records made at or after `since` by our own account that may be what `change` created (create_once "search").
+
+        By a consistent read. May answer more than it is asked for: the engine compares `created_at`, `made_by_us` and the
+        values, and leaves a doubt to a person.
+        """
         raise NotImplementedError
 
     def push(self, collection: str, changes: Sequence[Change]) -> Iterator[Result]:

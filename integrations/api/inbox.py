@@ -10,10 +10,20 @@ from ninja import Query, Router
 
 from integrations.api.callers import MEMBER, VIEWER
 from integrations.api.paging import Paging, page, page_of
-from integrations.api.schemas.inbox import Conflict, Resolve, SetAside
+from integrations.api.schemas.inbox import (
+    Asked,
+    Conflict,
+    RefusedConflict,
+    Resolve,
+    Resolved,
+    ResolveMany,
+    RetryMany,
+    RetryOne,
+    SetAside,
+)
 from integrations.models import Conflict as ConflictRow
 from integrations.models import SetAside as SetAsideRow
-from integrations.services import conflicts
+from integrations.services import conflicts, set_aside
 
 router = Router(tags=["Inbox"], auth=VIEWER)
 
@@ -28,11 +38,16 @@ def list_conflicts(
     state: Literal["open", "settled"] | None = None,
     integration: UUID | None = None,
     stream: UUID | None = None,
+    critical: bool | None = None,
+    unseen: bool = False,
 ) -> Any:
-    """Conflicts, newest first: those that wait, and those that were settled by rule or by a person."""
-    asked = (("state", state), ("stream__integration", integration), ("stream", stream))
-    wanted = {name: value for name, value in asked if value}
-    rows, following = page(ConflictRow.objects.filter(**wanted), ("-at", "-id"), paging)
+    """Conflicts, newest first: those that wait, and those that were settled by rule or by a person.
+
+    `unseen=true`: only alerts, which are settled conflicts of critical fields that nobody has acknowledged.
+    """
+    asked = (("state", state), ("stream__integration", integration), ("stream", stream), ("critical", critical))
+    found = ConflictRow.objects.filter(**{name: value for name, value in asked if value is not None})
+    rows, following = page(conflicts.unseen(found) if unseen else found, ("-at", "-id"), paging)
     return ConflictPage(items=[Conflict.of(row) for row in rows], next=following)
 
 
@@ -44,9 +59,51 @@ def get_conflict(request: HttpRequest, conflict_id: UUID) -> Any:
 
 @router.post("/conflicts/{uuid:conflict_id}/resolve", auth=MEMBER, response=Conflict)
 def resolve_conflict(request: HttpRequest, conflict_id: UUID, body: Resolve) -> Any:
-    """Say which side wins. The next run carries it out."""
-    conflict = ConflictRow.objects.select_related("stream__integration").get(pk=conflict_id)
-    return Conflict.of(conflicts.resolve(conflict, body.winner, request.auth.actor))
+    """Say which side wins. The next run carries it out. Refused (`edited_since`) when that would overwrite a newer edit here."""
+    return Conflict.of(conflicts.resolve(_conflict(conflict_id), body.winner, request.auth.actor))
+
+
+@router.post("/conflicts/{uuid:conflict_id}/swap", auth=MEMBER, response=Conflict)
+def swap_conflict(request: HttpRequest, conflict_id: UUID) -> Any:
+    """Let the other side win after all; with `field` empty: delete after all, or bring back."""
+    return Conflict.of(conflicts.swap(_conflict(conflict_id), request.auth.actor))
+
+
+@router.post("/conflicts/{uuid:conflict_id}/acknowledge", auth=MEMBER, response=Conflict)
+def acknowledge_conflict(request: HttpRequest, conflict_id: UUID) -> Any:
+    """Say that the alert of a critical field was read."""
+    return Conflict.of(conflicts.acknowledge(_conflict(conflict_id), request.auth.actor))
+
+
+@router.post("/conflicts/resolve", auth=MEMBER, response=Resolved)
+def resolve_conflicts(request: HttpRequest, body: ResolveMany) -> Any:
+    """Say which side wins, for up to 500 at once. Each is settled or refused on its own."""
+    done = conflicts.resolve_many(body.conflicts, body.winner, request.auth.actor)
+    return Resolved(
+        settled=[Conflict.of(one) for one in done.settled],
+        refused=[RefusedConflict(id=pk, reason=reason) for pk, reason in done.refused.items()],
+    )
+
+
+def _conflict(conflict_id: UUID) -> ConflictRow:
+    return ConflictRow.objects.select_related("stream__integration").get(pk=conflict_id)
+
+
+@router.post("/set-aside/{int:aside_id}/retry", auth=MEMBER, response=Asked)
+def retry_one_set_aside(request: HttpRequest, aside_id: int, body: RetryOne) -> Any:
+    """Try one again with a run at once; with `group`, everything that is set aside for the same cause.
+
+    With the code `unsure_create` the answer to a create was lost: look in the tool first, because this sends it again.
+    """
+    one = SetAsideRow.objects.get(pk=aside_id)
+    wanted = set_aside.group_of(one) if body.group else SetAsideRow.objects.filter(pk=one.pk)
+    return Asked(number=set_aside.retry_chosen(wanted, "api"))
+
+
+@router.post("/set-aside/retry", auth=MEMBER, response=Asked)
+def retry_set_aside(request: HttpRequest, body: RetryMany) -> Any:
+    """Try all again with a run at once, or those of an integration, a stream, a field or a code."""
+    return Asked(number=set_aside.retry(SetAsideRow.objects.filter(**body.wanted), "api"))
 
 
 @router.get("/set-aside", response=SetAsidePage)

@@ -12,11 +12,11 @@ from integrations.adapters.base import Account
 from integrations.api.callers import ADMIN, MEMBER, VIEWER
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas import integrations as schemas
+from integrations.api.schemas.plans import Plan
 from integrations.api.schemas.runs import Run
 from integrations.api.schemas.streams import Collection
 from integrations.models import IntegrationInstance, SyncLog
-from integrations.services import connect, discovery, lifecycle, planning
-from integrations.sync import plan
+from integrations.services import connect, discovery, lifecycle, plans
 
 router = Router(tags=["Integrations"], auth=VIEWER)
 
@@ -72,7 +72,7 @@ def delete_integration(request: HttpRequest, integration_id: UUID) -> Any:
 def set_credentials(request: HttpRequest, integration_id: UUID, body: schemas.Credentials) -> Any:
     """Check credentials with the provider, then keep them. Wrong ones are refused, and the old ones stay."""
     integration = found(integration_id)
-    connect.connect(integration, body.given, body.another_account)
+    connect.connect(integration, body.given, body.another_account, by=request.auth.label)
     return schemas.Integration.of(integration)
 
 
@@ -88,11 +88,12 @@ def discover_collections(request: HttpRequest, integration_id: UUID) -> Any:
     return CollectionPage(items=[Collection.of(one) for one in discovery.discover(found(integration_id))])
 
 
-@router.post("/{uuid:integration_id}/plan", response=schemas.Plan)
-def plan_integration(request: HttpRequest, integration_id: UUID) -> Any:
-    """What a run would do now, without doing it."""
-    planned = planning.make(found(integration_id))
-    return schemas.Plan(streams=[_stream_plan(one) for one in planned.streams], problems=planned.problems)
+@router.post("/{uuid:integration_id}/plan", auth=MEMBER, response={202: Plan})
+def plan_integration(request: HttpRequest, integration_id: UUID, response: HttpResponse) -> Any:
+    """Ask what a run would do now, without doing it. Poll the plan until its `state` is not `making`."""
+    plan = plans.ask(found(integration_id), by=request.auth.label)
+    response["Location"] = f"/api/v1/plans/{plan.pk}"
+    return Plan.of(plan)
 
 
 @router.post("/{uuid:integration_id}/activate", auth=ADMIN, response=schemas.Integration)
@@ -113,9 +114,13 @@ def pause_integration(request: HttpRequest, integration_id: UUID) -> Any:
 
 @router.post("/{uuid:integration_id}/resume", auth=ADMIN, response=schemas.Integration)
 def resume_integration(request: HttpRequest, integration_id: UUID) -> Any:
-    """Go on after a pause, or after what needed a person was put right."""
+    """Go on after a pause, or after what needed a person was put right.
+
+    After a long standstill, and after reconnecting, it is `paused` with the code `catch_up`: a plan of what waits on both
+    sides is being made. Approve it, or resume once more to go on without looking.
+    """
     integration = found(integration_id)
-    lifecycle.resume(integration)
+    lifecycle.resume(integration, by=request.auth.label)
     return schemas.Integration.of(integration)
 
 
@@ -145,28 +150,3 @@ def _asked(integration: IntegrationInstance) -> schemas.SyncAnswer:
 
 def _account(account: Account) -> schemas.Account:
     return schemas.Account(id=account.id, name=account.name, may=list(account.may))
-
-
-def _stream_plan(planned: plan.StreamPlan) -> schemas.StreamPlan:
-    return schemas.StreamPlan(
-        stream=planned.stream.pk,
-        collection_name=planned.stream.collection_name,
-        entity=planned.stream.entity,
-        counts=planned.counts,
-        samples=[_plan_line(line) for line in planned.samples],
-        problems=planned.problems,
-        truncated=planned.truncated,
-    )
-
-
-def _plan_line(line: plan.PlanLine) -> schemas.PlanLine:
-    is_new_here = (line.side, line.action) == ("here", "created")  # its id was given back with the plan
-    return schemas.PlanLine(
-        side=line.side,  # type: ignore[arg-type]
-        action=line.action,
-        title=line.title,
-        remote_id=line.remote_id,
-        record_id=None if is_new_here else line.record_id or None,  # type: ignore[arg-type]
-        changes=line.changes,
-        reason=line.reason,
-    )

@@ -15,12 +15,14 @@ from integrations.api.paging import Paging, page_of
 from integrations.api.problems import CODES, Problem
 from integrations.api.record_list import RecordList
 from integrations.api.schemas import records as schemas
+from integrations.services import provenance
 
 router = Router(tags=["Records"], auth=VIEWER)
 
 EntityPage = page_of(schemas.Entity)
 RecordPage = page_of(schemas.Record)
 ChangePage = page_of(schemas.Change)
+OriginPage = page_of(schemas.Origin)
 
 FILTERS = {
     "parameters": [
@@ -133,6 +135,12 @@ def list_record_history(request: HttpRequest, entity: str, record_id: UUID, pagi
     kept = found[: paging.limit]
     following = str(kept[-1]["id"]) if len(found) > paging.limit else None
     return ChangePage(items=[schemas.Change(**change) for change in kept], next=following)
+
+
+@router.get("/records/{entity}/{uuid:record_id}/provenance", response=OriginPage)
+def get_record_provenance(request: HttpRequest, entity: str, record_id: UUID) -> Any:
+    """Where each field's value comes from: who or which run, when, by which rule, and the values before. Always whole."""
+    return OriginPage(items=[schemas.Origin.of(one) for one in provenance.of(entity, record_id)])
 
 
 def _answer(item: records.Item, response: HttpResponse) -> Schema:

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from integrations.api.callers import VIEWER
+from integrations.api.callers import ADMIN, VIEWER
 from integrations.api.paging import Paging, page, page_of
-from integrations.api.schemas.runs import STATE, Run, RunDetail, RunLine
+from integrations.api.schemas.runs import STATE, Run, RunDetail, RunLine, UndoAsk, UndoPreview
 from integrations.models import SyncLog
+from integrations.services import undo
 from tenants.models import Role
 
 router = Router(tags=["Runs"], auth=VIEWER)
@@ -26,7 +27,9 @@ def list_runs(
 ) -> Any:
     """Runs, newest first."""
     wanted = {name: value for name, value in (("integration", integration), ("state", state)) if value}
-    rows, following = page(SyncLog.objects.filter(**wanted), ("-started_at", "-id"), paging)
+    rows, following = page(
+        SyncLog.objects.select_related("integration").filter(**wanted), ("-started_at", "-id"), paging
+    )
     return RunPage(items=[Run.of(row) for row in rows], next=following)
 
 
@@ -44,3 +47,17 @@ def list_run_records(
     wanted = {name: value for name, value in (("action", action), ("stream", stream)) if value}
     rows, following = page(SyncLog.objects.get(pk=run_id).lines.filter(**wanted), ("id",), paging)
     return RunLinePage(items=[RunLine.of(row) for row in rows], next=following)
+
+
+@router.get("/{uuid:run_id}/undo", response=UndoPreview)
+def preview_undo(request: HttpRequest, run_id: UUID, record_id: UUID | None = None, field: str = "") -> Any:
+    """What taking the run back would do now, and what has moved since and would stay."""
+    return UndoPreview.of(undo.preview(SyncLog.objects.get(pk=run_id), record_id, field))
+
+
+@router.post("/{uuid:run_id}/undo", auth=ADMIN, response={202: Run})
+def undo_run(request: HttpRequest, run_id: UUID, body: UndoAsk | None = None) -> Any:
+    """Take back what the run did, on both sides, where it still is what the run wrote; answers the run that does it."""
+    run = SyncLog.objects.get(pk=run_id)
+    scope = (body.record_id, body.field) if body else ()
+    return Run.of(undo.ask(run, request.auth.actor, *scope))

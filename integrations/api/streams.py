@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
@@ -13,7 +14,7 @@ from integrations.api.integrations import CollectionPage, found
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas import streams as schemas
 from integrations.models import Stream
-from integrations.services import lifecycle, preview, setup, streams
+from integrations.services import filters, lifecycle, preview, setup, streams
 from integrations.sync.fields import schema_of
 
 router = Router(tags=["Streams"], auth=VIEWER)
@@ -80,9 +81,13 @@ def get_stream(request: HttpRequest, stream_id: UUID) -> Any:
 
 @router.patch("/streams/{uuid:stream_id}", auth=ADMIN, response=schemas.Stream)
 def change_stream(request: HttpRequest, stream_id: UUID, body: schemas.StreamChange) -> Any:
-    """Direction, conflict rule, matching, deletions; or switch it off."""
+    """Direction, conflict rule, matching, deletions, filters; or switch it off. When something is refused, nothing changes."""
     stream = stream_of(stream_id)
-    streams.change(stream, **body.choices)
+    with transaction.atomic():
+        if body.choices:
+            streams.change(stream, **body.choices)
+        if body.filters is not None:
+            filters.change(stream, body.filters.model_dump(exclude_unset=True))
     return schemas.Stream.of(stream)
 
 
@@ -103,7 +108,7 @@ def begin_stream(request: HttpRequest, stream_id: UUID) -> Any:
 
 @router.post("/streams/{uuid:stream_id}/allow-deletions", auth=ADMIN, response=schemas.Stream)
 def allow_deletions(request: HttpRequest, stream_id: UUID) -> Any:
-    """Let the next run delete what it stopped before (`status_code` is `brake`), and go on."""
+    """Let one run do what the last one stopped before (`problem_code` is `brake` or `brake_overwrites`), and go on."""
     stream = stream_of(stream_id)
     lifecycle.lift_brake(stream)
     return schemas.Stream.of(stream)

@@ -13,7 +13,18 @@ from ninja.operation import Operation
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
-from integrations.api import describe, inbox, integrations, problems, providers, records, runs, streams
+from integrations.api import (
+    describe,
+    inbox,
+    integrations,
+    plans,
+    problems,
+    providers,
+    records,
+    runs,
+    streams,
+    taking_part,
+)
 from integrations.api.door import door
 from tenants.middleware import for_everybody
 
@@ -53,6 +64,8 @@ api = Api(
 api.add_router("/providers", providers.router)
 api.add_router("/integrations", integrations.router)
 api.add_router("", streams.router)
+api.add_router("", taking_part.router)
+api.add_router("/plans", plans.router)
 api.add_router("/runs", runs.router)
 api.add_router("", inbox.router)
 api.add_router("", records.router)

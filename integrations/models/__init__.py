@@ -1,25 +1,31 @@
 """The tenant's integrations. All of it lives in the tenant's schema."""
 
 from integrations.models.instance import Frequency, IntegrationInstance, Status
-from integrations.models.link import HeldRecord, LinkState, RecordLink, SetAside
-from integrations.models.run import Conflict, SyncLog, SyncLogLine
+from integrations.models.link import HeldRecord, LeftOut, LinkState, RecordLink, SetAside, SweptRecord
+from integrations.models.plan import Plan, PlanLine
+from integrations.models.run import Conflict, Ended, SyncLog, SyncLogLine
 from integrations.models.stream import Deletions, Direction, FieldMapping, Matching, Policy, Stream
 
 __all__ = [
     "Conflict",
     "Deletions",
     "Direction",
+    "Ended",
     "FieldMapping",
     "Frequency",
     "HeldRecord",
     "IntegrationInstance",
+    "LeftOut",
     "LinkState",
     "Matching",
+    "Plan",
+    "PlanLine",
     "Policy",
     "RecordLink",
     "SetAside",
     "Status",
     "Stream",
+    "SweptRecord",
     "SyncLog",
     "SyncLogLine",
 ]

@@ -43,6 +43,8 @@ class IntegrationInstance(models.Model):
     account_may = models.JSONField(default=list)
     frequency = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.FIVE_MINUTES)
     failures = models.PositiveIntegerField(default=0)  # runs in a row that ended in a transient error
+    failing_since = models.DateTimeField(null=True)  # the first of them
+    warned_at = models.DateTimeField(null=True)  # when people were told that it has failed for long
     created_by = models.CharField(max_length=254, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True)

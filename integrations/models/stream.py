@@ -22,6 +22,7 @@ class Policy(models.TextChoices):
     LOCAL = "local", _("Here wins")
     REMOTE = "remote", _("The tool wins")
     ASK = "ask", _("Ask a person")
+    FILL = "fill", _("Fill in only what is empty")
 
 
 class Matching(models.TextChoices):
@@ -31,8 +32,10 @@ class Matching(models.TextChoices):
 
 
 class Deletions(models.TextChoices):
-    IGNORE = "ignore", _("Leave the other side alone")
-    ARCHIVE = "archive", _("Delete on the other side too")
+    IGNORE = "ignore", _("Leave the other side alone; the pair comes back with the record")
+    UNLINK = "unlink", _("Leave the other side alone, and part the two for good")
+    ARCHIVE = "archive", _("Put away on the other side too")
+    DELETE = "delete", _("Delete for good on the other side too")
 
 
 class Stream(models.Model):
@@ -41,6 +44,10 @@ class Stream(models.Model):
     schema: the collection as last described (JSON of adapters.base.Schema). cursor: the adapter's, durable.
     feed_txid, feed_id: how far the change feed has been looked through. version: counts changes of the mapping.
     listed_at: end of the first complete reading; until then records that could match are held back.
+    filters: {"there": [condition], "here": [condition]} as in sync/filters.py: which records take part.
+    brake_deletes, brake_overwrites: per cent of the linked records beyond which a run stops and asks.
+    settle_seconds: an edit here that is younger waits, because somebody may still be typing.
+    sweep_cursor: where a full listing goes on that did not fit into one slice.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -52,8 +59,12 @@ class Stream(models.Model):
     direction = models.CharField(max_length=10, choices=Direction.choices, default=Direction.BOTH)
     policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.NEWEST)
     matching = models.CharField(max_length=20, choices=Matching.choices, default=Matching.MATCH_OR_CREATE)
-    match_fields = models.JSONField(default=list)  # local field names, the first that has a value decides
+    match_fields = models.JSONField(default=list)  # local field names, tried in this order
     deletions = models.CharField(max_length=10, choices=Deletions.choices, default=Deletions.ARCHIVE)
+    filters = models.JSONField(default=dict, blank=True)
+    brake_deletes = models.PositiveSmallIntegerField(default=30)
+    brake_overwrites = models.PositiveSmallIntegerField(default=75)
+    settle_seconds = models.PositiveSmallIntegerField(default=10)
     schema = models.JSONField(default=dict)
     version = models.PositiveIntegerField(default=1)
     is_active = models.BooleanField(default=True)
@@ -65,6 +76,7 @@ class Stream(models.Model):
     listed_at = models.DateTimeField(null=True)
     exported_at = models.DateTimeField(null=True)  # when the records that stood here were queued for the first export
     swept_at = models.DateTimeField(null=True)
+    sweep_cursor = models.TextField(blank=True, default="")
     feed_txid = models.BigIntegerField(default=0)
     feed_id = models.BigIntegerField(default=0)
 
@@ -84,7 +96,10 @@ class Stream(models.Model):
 
 
 class FieldMapping(models.Model):
-    """One remote field with one local field. options: {"values": {remote option: local option}, "currency": "EUR"}."""
+    """One remote field with one local field. options: {"values": {remote option: local option}, "currency": "EUR"}.
+
+    critical: whether every conflict of this field alerts people, also a settled one; None: as the entity says.
+    """
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="mappings")
     remote = models.CharField(max_length=300)  # the remote field's id
@@ -93,6 +108,7 @@ class FieldMapping(models.Model):
     direction = models.CharField(max_length=10, choices=Direction.choices, default=Direction.BOTH)
     policy = models.CharField(max_length=10, choices=Policy.choices, blank=True, default="")  # "": the stream's
     options = models.JSONField(default=dict, blank=True)
+    critical = models.BooleanField(null=True)
     position = models.IntegerField(default=0)
 
     class Meta:

@@ -53,6 +53,25 @@ def send_wake(schema: str, integration_id: UUID) -> None:
     wake.apply_async(args=[schema, str(integration_id)], retry=False)
 
 
+#: What is due, not taken, and more urgent than this one.
+MORE_URGENT = """
+    SELECT t.schema_name, d.integration_id FROM public.scheduling_due d JOIN public.tenants_tenant t ON t.id = d.tenant_id
+    WHERE d.due_at <= now() AND (d.leased_until IS NULL OR d.leased_until <= now())
+      AND d.priority < (SELECT priority FROM public.scheduling_due WHERE integration_id = %s)
+    ORDER BY d.priority, d.due_at LIMIT 1
+"""
+
+
+def run_woken(schema: str, integration_id: UUID) -> str:
+    """Run what this wake-up is about, after one that is more urgent: brokers hand messages out in the order they came."""
+    with connection.cursor() as cursor:
+        cursor.execute(MORE_URGENT, [integration_id])
+        first = cursor.fetchone()
+    if first:
+        run_if_due(*first)
+    return run_if_due(schema, integration_id)
+
+
 def run_if_due(schema: str, integration_id: UUID) -> str:
     """Claim and run one slice. Answers what happened, for the log."""
     lease = leases.claim(integration_id)
@@ -65,3 +84,32 @@ def run_if_due(schema: str, integration_id: UUID) -> str:
         return "no such tenant"
     with tenant_context(tenant):
         return run_slice(lease)
+
+
+def make_plan(schema: str, plan_id: UUID) -> str:
+    from integrations.services import plans
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is None:
+        return "no such tenant"
+    with tenant_context(tenant):
+        return plans.make(plan_id)
+
+
+def schemas() -> list[str]:
+    return list(get_tenant_model().objects.exclude(schema_name="public").values_list("schema_name", flat=True))
+
+
+def drop_leftovers() -> int:
+    from integrations.sync import stage
+
+    return stage.drop_leftovers()
+
+
+def prune(schema: str) -> None:
+    from integrations.services import retention
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is not None:
+        with tenant_context(tenant):
+            retention.prune()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 
 from django.db import connection
+from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
 from integrations.scheduling.dispatch import run_if_due
 
 
 def run_due(seconds: float) -> int:
-    """Run slices, persons first, until nothing is due or `seconds` have passed. Answers how many slices ran.
+    """Make the plans that were asked for; then run slices, persons first, until nothing is due or `seconds` have passed.
 
-    Each integration gets one slice before any gets a second one.
+    Answers how many slices ran. Each integration gets one slice before any gets a second one.
     """
+    make_plans()
     until, ran = time.monotonic() + seconds, 0
     while time.monotonic() < until:
         waiting = _due()
@@ -27,6 +29,16 @@ def run_due(seconds: float) -> int:
         if ran == before:
             break
     return ran
+
+
+def make_plans() -> None:
+    """Who waits for a plan looks at a page meanwhile. Looks through all tenants: without a worker they are few."""
+    from integrations.services import plans
+
+    for tenant in get_tenant_model().objects.exclude(schema_name=get_public_schema_name()):
+        with tenant_context(tenant):
+            for plan_id in plans.asked_for():
+                plans.make(plan_id)
 
 
 def _due() -> list[tuple]:

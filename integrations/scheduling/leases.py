@@ -29,6 +29,7 @@ class Lease:
     priority: int = 2
     trigger: str = "schedule"
     _until: float = 0.0  # monotonic, never later than the database's own time
+    usual: int = 0
 
     def hold(self) -> None:
         """Check and renew, within the caller's transaction or alone. Raises LeaseLost."""
@@ -42,6 +43,15 @@ class Lease:
             if cursor.rowcount != 1:
                 raise LeaseLost(str(self.integration_id))
         self._until = asked + self.seconds
+
+    def keep(self) -> None:
+        """Renew in time while something long is waited for."""
+        if self._until - time.monotonic() < self.seconds / 2:
+            self.hold()
+
+    def back_to_normal(self) -> None:
+        """What made it longer is over (see `services.runs`: a run whose workers keep dying)."""
+        self.seconds = self.usual or self.seconds
 
     def before_send(self, is_write: bool) -> None:
         """A write goes out only if the lease outlasts its request, so that a successor never meets one of ours."""
@@ -65,7 +75,14 @@ def claim(integration_id: UUID, seconds: int | None = None) -> Lease | None:
             [f"{socket.gethostname()}:{os.getpid()}"[:100], seconds, integration_id],
         )
         row = cursor.fetchone()
-    return Lease(integration_id, row[0], seconds, row[1], row[2], asked + seconds) if row else None
+    return Lease(integration_id, row[0], seconds, row[1], row[2], asked + seconds, seconds) if row else None
+
+
+def database_time() -> datetime:
+    """Now, on the clock that also says what is due: that of this machine may be wrong, or jump."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
 
 
 def release(lease: Lease, due_at: datetime | None, priority: int, trigger: str = "schedule") -> None:
@@ -79,3 +96,20 @@ def release(lease: Lease, due_at: datetime | None, priority: int, trigger: str =
             " WHERE integration_id = %s AND fence = %s",
             [due_at, priority, trigger, lease.integration_id, lease.fence],
         )
+
+
+#: A worker that is free takes what is due within this time. What has been due for much longer is not going to be taken by
+#: anybody (its tenant is gone, say), and nobody shall yield to it for ever.
+TAKEN_SECONDS, FORGOTTEN_SECONDS = 1.0, 900.0
+
+
+def is_waited_for(lease: Lease, priority: int) -> bool:
+    """Whether somebody else of at least this urgency is due, and no free worker has taken it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM public.scheduling_due WHERE priority <= %s AND integration_id <> %s"
+            " AND due_at BETWEEN now() - %s * interval '1 second' AND now() - %s * interval '1 second'"
+            " AND (leased_until IS NULL OR leased_until <= now()))",
+            [priority, lease.integration_id, FORGOTTEN_SECONDS, TAKEN_SECONDS],
+        )
+        return cursor.fetchone()[0]

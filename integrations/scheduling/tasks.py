@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from django.db import connection, transaction
 
 from integrations.scheduling import dispatch as dispatching
@@ -20,7 +21,32 @@ def dispatch() -> int:
 @shared_task(acks_late=True, ignore_result=True)
 def wake(schema: str, integration_id: str) -> str:
     """Run one integration if it is due and nobody runs it."""
-    return dispatching.run_if_due(schema, UUID(integration_id))
+    return dispatching.run_woken(schema, UUID(integration_id))
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def make_plan(schema: str, plan_id: str) -> str:
+    """Work out what a run would do."""
+    return dispatching.make_plan(schema, UUID(plan_id))
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def prune() -> None:
+    """Have every tenant forget what is old, each in a task of its own; drop what dead workers left of plans."""
+    dispatching.drop_leftovers()
+    for schema in dispatching.schemas():
+        prune_tenant.apply_async(args=[schema], retry=False)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def prune_tenant(schema: str) -> None:
+    dispatching.prune(schema)
+
+
+@worker_init.connect
+def take_short_turns(**_: object) -> None:
+    """Threads that wait for the database or a tool get the core back after one millisecond, and not after five."""
+    sys.setswitchinterval(0.001)
 
 
 @worker_shutting_down.connect

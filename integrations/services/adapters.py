@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db import connection
 
 from integrations.adapters.base import Adapter, RateLimit
-from integrations.adapters.registry import adapter_class
+from integrations.adapters.registry import adapter_class, adapters
 from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance
+from integrations.transport.breaker import Breaker, Look
 from integrations.transport.http import Transport
 from integrations.transport.limiter import Limiter
 
@@ -35,6 +36,19 @@ def limiter() -> Limiter:
     """One store for all workers: Redis where there is one, this process's memory otherwise."""
     url = settings.RATE_LIMIT_STORAGE or str(settings.CACHES["default"].get("LOCATION") or "")
     return Limiter(url if url.startswith(("redis:", "rediss:")) else "memory://")
+
+
+def base_url_of(slug: str) -> str:
+    return settings.PROVIDER_BASE_URLS.get(slug) or adapter_class(slug).manifest.base_url
+
+
+def breaker_of(slug: str) -> Breaker:
+    return Breaker(limiter().storage, f"{slug} at {base_url_of(slug)}")
+
+
+def breakers() -> dict[str, Look]:
+    """How the circuit breaker of every provider stands, for staff."""
+    return {slug: breaker_of(slug).look() for slug in adapters()}
 
 
 def open_adapter(integration: IntegrationInstance, before_send: Callable[[bool], None] | None = None) -> Adapter:
@@ -73,6 +87,7 @@ def open_with(
         bucket=bucket or f"{slug}:check:{hashlib.sha256(repr(sorted(credentials.items())).encode()).hexdigest()[:16]}",
         limits=limits,
         limiter=limiter(),
+        breaker=breaker_of(slug) if before_send else None,
         timeout=settings.PROVIDER_TIMEOUT_SECONDS,
         **({} if before_send else PERSON_WAITS),
         before_send=before_send,

@@ -106,8 +106,17 @@ def check(provider: str, credentials: Mapping[str, str]) -> Account:
         ) from error
 
 
-def connect(integration: IntegrationInstance, credentials: Mapping[str, str], another_account: bool = False) -> Account:
-    """Check, then store. When another account answers than before, Refused with code "other_account" unless allowed."""
+#: What a new key mends.
+NEED_A_KEY = ("authentication_failed", "access_denied", "not_connected")
+
+
+def connect(
+    integration: IntegrationInstance, credentials: Mapping[str, str], another_account: bool = False, by: str = ""
+) -> Account:
+    """Check, then store. When another account answers than before, Refused with code "other_account" unless allowed.
+
+    One that had stopped for want of a key does not run at once: what it would do is worked out first, for a person to see.
+    """
     way = auth_of(integration.provider)
     given = {field.name: str(credentials.get(field.name) or "").strip() for field in way.fields}
     for field in way.fields:
@@ -132,13 +141,10 @@ def connect(integration: IntegrationInstance, credentials: Mapping[str, str], an
         integration.save(
             update_fields=["credentials", "auth_kind", "account_id", "account_name", "account_may", "setup_step"]
         )
-        if integration.status == Status.ATTENTION and integration.status_code in (
-            "authentication_failed",
-            "access_denied",
-        ):
+        if integration.status == Status.ATTENTION and integration.status_code in NEED_A_KEY:
             from integrations.services import lifecycle
 
-            lifecycle.resume(integration)
+            lifecycle.catch_up(integration, by)
     return account
 
 

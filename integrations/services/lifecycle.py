@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,6 +15,8 @@ from integrations.scheduling import due
 from integrations.scheduling.models import Due, Priority
 from integrations.scheduling.tasks import wake_on_commit
 from integrations.services.connect import Refused, mark
+
+CATCH_UP = "catch_up"  # status_code of an integration that waits for somebody to look at what it would do
 
 
 def ready_problems(integration: IntegrationInstance) -> list[str]:
@@ -39,19 +44,23 @@ def activate(integration: IntegrationInstance, by: str = "person") -> None:
         integration.streams.filter(feed_txid=0).update(feed_txid=position.txid, feed_id=position.id)
         integration.setup_step = "done"
         integration.activated_at = integration.activated_at or timezone.now()
-        integration.failures = 0
-        integration.save(update_fields=["setup_step", "activated_at", "failures"])
-        mark(integration, Status.ACTIVE)
+        integration.save(update_fields=["setup_step", "activated_at"])
+        begin_again(integration)
         _ask(integration, by)
 
 
 def sync_now(integration: IntegrationInstance, by: str = "person", whole: bool = False) -> None:
-    """Ask for a run at once. whole: also list everything, which finds deletions that increments cannot see."""
+    """Ask for a run at once. whole: also list everything, which finds deletions that increments cannot see.
+
+    One that is ready to catch up does so without anybody having looked at its plan.
+    """
+    if is_catching_up(integration):
+        go_on(integration, by)
     if integration.status != Status.ACTIVE:
         raise Refused(_("Only an active connection can sync. Resume or reconnect it first."), code="not_active")
     with transaction.atomic():
         if whole:
-            integration.streams.update(swept_at=None)
+            integration.streams.update(swept_at=None, sweep_cursor="")
         _ask(integration, by)
 
 
@@ -60,31 +69,72 @@ def pause(integration: IntegrationInstance) -> None:
     with transaction.atomic():
         mark(integration, Status.PAUSED)
         due.plan(integration.pk, None)
-        integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=True)
+        cancel(integration)
 
 
-def resume(integration: IntegrationInstance) -> None:
+def resume(integration: IntegrationInstance, by: str = "") -> None:
+    """Go on. After a long standstill the plan of catching up is shown first; asked again then, it goes on without."""
     if integration.setup_step != "done":
         raise Refused(_("Finish the setup first."), code="not_ready")
+    if _stood_still_long(integration) and not is_catching_up(integration):
+        catch_up(integration, by)
+    else:
+        go_on(integration)
+
+
+def go_on(integration: IntegrationInstance, by: str = "person") -> None:
+    """Run at once, and then by the schedule."""
     with transaction.atomic():
-        integration.failures = 0
-        integration.save(update_fields=["failures"])
-        integration.streams.update(problem_code="", problem_detail="")  # one that a person switched off stays so
-        integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=False)
-        mark(integration, Status.ACTIVE)
-        _ask(integration, "person")
+        begin_again(integration)
+        _ask(integration, by)
+
+
+def begin_again(integration: IntegrationInstance) -> None:
+    """Active as if nothing had happened. Whoever calls this says what runs next."""
+    integration.failures, integration.failing_since, integration.warned_at = 0, None, None
+    integration.save(update_fields=["failures", "failing_since", "warned_at"])
+    integration.streams.update(problem_code="", problem_detail="")  # one that a person switched off stays so
+    integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=False)
+    mark(integration, Status.ACTIVE)
+
+
+def catch_up(integration: IntegrationInstance, by: str = "") -> None:
+    """After a standstill: ready to go on, but first a plan of what waits on both sides is made for a person to see.
+
+    They approve it, or go on without looking. Until then nothing runs, and nothing is lost.
+    """
+    from integrations.services import plans
+
+    with transaction.atomic():
+        mark(integration, Status.PAUSED, CATCH_UP)
+        due.plan(integration.pk, None)
+        if not ready_problems(integration):
+            plans.ask(integration, by)
+
+
+def is_catching_up(integration: IntegrationInstance) -> bool:
+    return (integration.status, integration.status_code) == (Status.PAUSED, CATCH_UP)
+
+
+def _stood_still_long(integration: IntegrationInstance) -> bool:
+    if integration.status not in (Status.PAUSED, Status.ATTENTION) or integration.activated_at is None:
+        return False
+    since = integration.failing_since or integration.status_since
+    return timezone.now() - since > dt.timedelta(hours=settings.CATCH_UP_HOURS)
 
 
 def lift_brake(stream: Stream) -> None:
-    """A person read what a run would delete and wants it."""
+    """A person read what a run would delete or overwrite, and wants it: exactly one run is let through."""
     stream.brake_lifted = True
     stream.save(update_fields=["brake_lifted"])
-    resume(stream.integration)
+    go_on(stream.integration)  # they have just seen what it is about
 
 
 def cancel(integration: IntegrationInstance) -> None:
-    """Stop the present run at its next page."""
-    integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=True)
+    """Stop the present run at its next page. Whoever let it pass the brake did so for this run."""
+    with transaction.atomic():  # streams before runs, as the runs do, so that neither waits for the other
+        integration.streams.filter(brake_lifted=True).update(brake_lifted=False)
+        integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=True)
 
 
 def delete(integration: IntegrationInstance) -> None:
@@ -94,6 +144,7 @@ def delete(integration: IntegrationInstance) -> None:
         with connection.cursor() as cursor:  # in bulk: the cascade would load every link into memory
             for table, column in (
                 ("integrations_synclogline", "stream_id"),
+                ("integrations_planline", "stream_id"),
                 ("integrations_recordlink", "stream_id"),
                 ("integrations_heldrecord", "stream_id"),
                 ("integrations_setaside", "stream_id"),

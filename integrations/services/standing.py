@@ -1,57 +1,16 @@
-"""How a connection's records stand: in step, waiting, left out, set aside. Counted in one query per table."""
+"""How a connection's records stand, counted as `health` counts them, and what is set aside, by cause."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min
 
-from integrations.models import HeldRecord, LinkState, RecordLink, SetAside, Stream
+from integrations.models import SetAside, Stream
+from integrations.services.health import Counts, counts
 
-LEFT_OUT = (LinkState.UNLINKED, LinkState.LOST, LinkState.EXTRA)
-
-
-@dataclass(slots=True)
-class Counts:
-    """left_out: one side is gone and the other stays, or a person has to say which records belong together.
-
-    half_linked: in step but for a relation, whose other end is not paired (yet).
-    """
-
-    in_step: int = 0
-    waiting: int = 0
-    left_out: int = 0
-    set_aside: int = 0
-    half_linked: int = 0
-
-
-def counts(streams: Iterable[UUID]) -> dict[UUID, Counts]:
-    wanted = list(streams)
-    found = {pk: Counts() for pk in wanted}
-    settled = Q(state=LinkState.LINKED, dirty=False, intent__isnull=True)
-    rows = (
-        RecordLink.objects.filter(stream__in=wanted)
-        .values_list("stream")
-        .annotate(
-            in_step=Count("id", filter=settled),
-            waits=Count("id", filter=Q(state__in=[LinkState.NEW, LinkState.LINKED]) & ~settled),
-            left_out=Count("id", filter=Q(state__in=LEFT_OUT)),
-            half=Count("id", filter=settled & (Q(waits_out=True) | ~Q(waiting={}))),
-        )
-        .order_by()
-    )
-    for stream, in_step, waiting, left_out, half in rows:
-        found[stream] = Counts(in_step, waiting, left_out, half_linked=half)
-    for stream, held in (
-        HeldRecord.objects.filter(stream__in=wanted).values_list("stream").annotate(Count("id")).order_by()
-    ):
-        found[stream].left_out += held
-    asides = SetAside.objects.filter(stream__in=wanted).values_list("stream").order_by()
-    for stream, number in asides.annotate(Count("id")):
-        found[stream].set_aside = number
-    return found
+__all__ = ["Counts", "Group", "counts", "groups"]
 
 
 @dataclass(frozen=True, slots=True)

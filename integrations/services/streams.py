@@ -22,17 +22,20 @@ from integrations.models import (
     HeldRecord,
     IntegrationInstance,
     Matching,
+    PlanLine,
     Policy,
     RecordLink,
     SetAside,
     Stream,
 )
+from integrations.services import failures, filters
 from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
 from integrations.services.connect import Refused
 from integrations.sync import mapping
-from integrations.sync.fields import compiled, context, schema_of
+from integrations.sync.fields import compiled, context, narrowed, schema_of
 from integrations.sync.mapping import Suggestion
 from integrations.sync.merge import Waiting
+from integrations.sync.tables import BY_A_PERSON
 from values import Type, Unfit
 
 PREVIEW_LIMIT = 10
@@ -96,20 +99,26 @@ def add(integration: IntegrationInstance, collection: str, entity: str, **choice
 
 
 def change(stream: Stream, **choices: Any) -> None:
-    """Direction, policy, matching, match_fields, deletions, is_active. Raises Refused for what is not among the choices."""
+    """Direction, policy, matching, match_fields, deletions, is_active, the brake's shares, settle_seconds.
+
+    Raises Refused for what is not among the choices.
+    """
     with transaction.atomic():
-        was = stream.direction
+        stream.refresh_from_db(
+            from_queryset=Stream.objects.select_for_update(of=("self",)).select_related("integration")
+        )
+        before = [getattr(stream, name) for name in PAIRING]
         _choose(stream, choices)
-        if stream.direction != was and stream.direction != Direction.IMPORT:
-            stream.exported_at = None  # what was not sent while it only flowed in
         stream.version += 1
-        stream.save()
+        stream.save(update_fields=[*choices, "version"])
+        if before != [getattr(stream, name) for name in PAIRING]:
+            filters.look_anew(stream)  # what had no partner, or did not flow that way, may take part now
 
 
 def remove(stream: Stream) -> None:
     """Forget the pair and its links; records stay on both sides."""
     with transaction.atomic():
-        for model in (SetAside, HeldRecord, RecordLink):
+        for model in (SetAside, HeldRecord, RecordLink, PlanLine):
             model.objects.filter(stream=stream)._raw_delete(model.objects.db)
         stream.delete()
 
@@ -156,7 +165,7 @@ def pairs(stream: Stream) -> dict[str, list[dict[str, Any]]]:
 
 
 def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[FieldMapping]:
-    """Replace the mappings: [{"remote", "local", "direction", "policy", "options"}]. Raises Refused, changing nothing.
+    """Replace the mappings: [{"remote", "local", "direction", "policy", "critical", "options"}], or raise Refused.
 
     A field that now means another remote field has never been agreed on: its bases are forgotten, its values are not.
     """
@@ -164,7 +173,8 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
     _check_mappings(stream, chosen)
     names = {field.id: field.name for field in schema_of(stream).fields}
     with transaction.atomic():
-        Stream.objects.select_for_update().get(pk=stream.pk)
+        fresh = Stream.objects.select_for_update().get(pk=stream.pk)  # somebody may have changed it since it was read
+        stream.version, stream.listed_at = fresh.version, fresh.listed_at
         before = {m.local: m for m in stream.mappings.all()}
         stream.mappings.all().delete()
         made = FieldMapping.objects.bulk_create(
@@ -176,6 +186,7 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
                     local=one["local"],
                     direction=one.get("direction") or Direction.BOTH,
                     policy=one.get("policy") or "",
+                    critical=one.get("critical"),
                     options=one.get("options") or {},
                     position=position,
                 )
@@ -184,16 +195,21 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
         )
         now = {m.local: m for m in made}
         _forget_bases(stream, [name for name, old in before.items() if _differs(old, now.get(name))])
-        if before and set(now) - set(before) | {n for n in now if _differs(before.get(n), now[n])}:
+        if before and any(_differs(before.get(name), one) or _opens(before[name], one) for name, one in now.items()):
             _read_again(stream)
         Stream.objects.filter(pk=stream.pk).update(version=stream.version + 1)
         stream.version += 1
-        stream.set_aside.filter(field__in=set(before) | set(now)).update(retry_at=None)
+        stream.set_aside.filter(field__in={"", *before, *now}).exclude(code__in=BY_A_PERSON).update(retry_at=None)
     return made
 
 
 def _differs(old: FieldMapping | None, new: FieldMapping | None) -> bool:
     return old is None or new is None or (old.remote, old.options) != (new.remote, new.options)
+
+
+def _opens(old: FieldMapping, new: FieldMapping) -> bool:
+    """Whether it flows in a direction in which it did not: what was held back so long is merged then."""
+    return new.direction not in (old.direction, narrowed(old.direction, new.direction))
 
 
 def _forget_bases(stream: Stream, names: list[str]) -> None:
@@ -208,7 +224,7 @@ def _forget_bases(stream: Stream, names: list[str]) -> None:
 
 
 def _read_again(stream: Stream) -> None:
-    """A field was added: read everything once more, so that its values meet. Nothing is lost meanwhile: links stay."""
+    """A field was added or opened: read everything once more, so that its values meet. Nothing is lost meanwhile: links stay."""
     Stream.objects.filter(pk=stream.pk).update(cursor="")
     stream.cursor = ""
 
@@ -296,6 +312,12 @@ CHOICES: dict[str, type[TextChoices]] = {
     "matching": Matching,
     "deletions": Deletions,
 }
+#: The least and the largest of each: per cent of the paired records, and seconds.
+NUMBERS = {"brake_deletes": (1, 100), "brake_overwrites": (1, 100), "settle_seconds": (0, 600)}
+
+
+#: What decides which records meet.
+PAIRING = ("direction", "matching", "match_fields")
 
 
 def _choose(stream: Stream, choices: Mapping[str, Any]) -> None:
@@ -308,9 +330,26 @@ def _choose(stream: Stream, choices: Mapping[str, Any]) -> None:
             for field in value:
                 if field not in known:
                     raise Refused(_("There is no field “%(name)s” here.") % {"name": field}, name, "no_field")
+        elif name in NUMBERS:
+            _check_number(name, value)
         elif name not in CHOICES and name != "is_active":
             raise Refused(_("A stream has no setting “%(name)s”.") % {"name": name}, name, "no_setting")
+        elif name == "deletions" and value == Deletions.DELETE and not can_erase(stream.integration.provider):
+            raise Refused(_("This tool lets nobody delete for good from outside. Put away is as far as it goes."),
+                          name, "cannot_erase")  # fmt: skip
         setattr(stream, name, value)
+
+
+def can_erase(provider: str) -> bool:
+    return adapter_class(provider).manifest.can.erase
+
+
+def _check_number(name: str, value: Any) -> None:
+    least, most = NUMBERS[name]
+    if type(value) is not int or not least <= value <= most:
+        raise Refused(
+            _("A whole number from %(least)s to %(most)s.") % {"least": least, "most": most}, name, "invalid_number"
+        )
 
 
 def _default_match(stream: Stream, entity: registry.Entity) -> None:
@@ -348,13 +387,6 @@ class words:  # noqa: N801 - used as a statement
 
 def explain(error: errors.AdapterError) -> str:
     """What happened, in one sentence."""
-    return {
-        "rate_limited": _("The tool asks us to slow down."),
-        "unavailable": _("The tool does not answer at the moment."),
-        "outcome_unknown": _("An answer of the tool was lost."),
-        "authentication_failed": _("The tool does not accept the key any more."),
-        "access_denied": _("The tool does not let this connection do that."),
-        "not_found": _("The table is gone, or is no longer shared with this connection."),
-        "schema_changed": _("The table looks different from what it was."),
-        "version_mismatch": _("The record moved meanwhile."),
-    }.get(error.code) or str(error)
+    if failures.of(error.code).effect is failures.Effect.NONE or error.code not in failures.FAILURES:
+        return str(error)
+    return f"{failures.tell(error.code).title}."

@@ -7,31 +7,32 @@ looks like, however often and in whatever order it is met, applying it is right.
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
-from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm import records as service
 from crm import registry
-from crm.fields import new_id
 from integrations.adapters.base import Record
-from integrations.models import Deletions, HeldRecord, LinkState, Matching, RecordLink, SetAside
-from integrations.sync import match, tables
+from integrations.models import Conflict, Ended, LeftOut, LinkState, Matching, RecordLink, SetAside
+from integrations.sync import contests, match, ping_pong, tables
+from integrations.sync.adopt import adopt
+from integrations.sync.existence import comes_back, deleted_there, missing_here, put_away
+from integrations.sync.guard import Trial
+from integrations.sync.intents import close_intent, living
 from integrations.sync.mapping import Mapped
 from integrations.sync.match import Matches
 from integrations.sync.merge import Merge, Pair, Waiting, Winner, is_empty, merge
+from integrations.sync.relations import load_relations
 from integrations.sync.store import Store
 from integrations.sync.tables import FreshLink, Link
-from integrations.sync.tally import Contest, Line, Problem
-from values import UNSEEN, Type, Unfit, Value
+from integrations.sync.taking_part import may_come_in, travels
+from integrations.sync.tally import Changes, Contest, Line, Problem
+from values import Type, Unfit, Value
 
-GHOST_SECONDS = 24 * 3600
 LOOK_UP = 50  # ids asked for at once
 
 
@@ -115,6 +116,9 @@ class Batch:
     ) -> None:
         self.store, self.listed, self.retold = store, listed, retold
         self.doubts: set[str] = set()
+        self.refused: set[str] = (
+            set()
+        )  # left as they are: the plan that is carried out does not say so, or nobody can say
         self.records = list({record.id: record for record in records}.values())  # met twice: the later one counts
         self.by_id = {record.id: record for record in self.records}
         self.matches = matches
@@ -125,119 +129,40 @@ class Batch:
         self.new_rows: list[registry.Row] = []
         self.changed_rows: dict[str, registry.Row] = {}
         self.gone_rows: list[str] = []
+        self.waiting: dict[str, dict[str, Conflict]] = {}  # conflicts that a person is asked about
+        self.agreed: list[Any] = []  # those of them that are over
+        self.left_out: dict[str, str] = {}
+        self.told: set[match.Clash] = set()
         self.blank = registry.blank_row(store.entity, "", timezone.now())
 
     def work(self) -> None:
         if not self.records:
             return
         self.links = tables.links_by_remote(self.store.stream, list(self.by_id))
-        self._adopt()
+        if self.store.guard:
+            self.store.guard.expect(self.by_id, [link.record_id for link in self.links.values()])
+        adopt(self)
         self._lock_rows()
+        self.waiting = contests.open_ones(self.store, list(self.rows))
         load_relations(self.store, self._relations())
         for record in self.records:
-            link = self.links.get(record.id)
-            if link is not None:
-                self._linked(link, record)
-            elif not record.deleted:
-                self._unlinked(record)
+            if record.id not in self.refused:
+                self._met(record)
         if self.doubts:
             raise Doubtful(self.doubts)
         self._write()
 
+    def _met(self, record: Record) -> None:
+        link = self.links.get(record.id)
+        trial = Trial(self, link) if self.store.guard else None
+        if link is not None:
+            self._linked(link, record)
+        elif not record.deleted:
+            self._unlinked(record)
+        if trial and self.store.guard and not trial.judge(self.store.guard):
+            self.refused.add(record.id)
+
     # --- finding partners -------------------------------------------------------------------------------------------
-
-    def _adopt(self) -> None:
-        """Give unlinked remote records their links: by our marker, by what was decided, by key."""
-        loose = [r for r in self.records if r.id not in self.links and not r.deleted]
-        self._adopt_marked([r for r in loose if r.marker and r.made_by_us])
-        loose = [r for r in loose if r.id not in self.links]
-        if self.matches is None:
-            self.matches = match.match(self.store, loose)
-        partners = tables.links_by_record(self.store.stream, list(self.matches.pairs.values()))
-        if self.matches.pairs:
-            self.rows = registry.rows(self.store.entity, self.matches.pairs.values(), lock=True)
-        for remote_id, record_id in self.matches.pairs.items():
-            if remote_id in self.links or record_id not in self.rows:  # linked or deleted since
-                continue
-            link = partners.get(record_id)
-            if link is not None and link.remote_id is not None:
-                continue  # linked elsewhere since
-            self.links[remote_id] = self._link_up(link, self.by_id[remote_id], record_id)
-
-    def _adopt_marked(self, marked: list[Record]) -> None:
-        """Records that a create of ours made: the answer was lost, or the request came late."""
-        markers = [m for r in marked if (m := as_uuid(r.marker))]
-        if not markers:
-            return
-        ours = tables.links_by_record(self.store.stream, markers)
-        known = registry.rows(self.store.entity, [m for m in markers if m not in ours])
-        for record in marked:
-            marker = as_uuid(record.marker)
-            link = ours.get(str(marker))
-            if link is None:
-                if marker in known:  # linked before the connection was made anew
-                    self.links[record.id] = self._link_up(None, record, marker)
-                    known.pop(marker)
-            elif link.remote_id is None:
-                sent = link.intent is not None or link.unsure
-                take_created(link, record, self.store)
-                self._changed(link)
-                self.links[record.id] = link
-                self.store.touch(
-                    self._line(
-                        link,
-                        "there",
-                        "created" if sent else "linked",
-                        title=self._title_of(record),
-                        reason=_("found again after a lost answer") if sent else "",
-                    )  # fmt: skip
-                )
-            elif link.unsure:
-                self._extra(link, record)
-
-    def _extra(self, link: Link, record: Record) -> None:
-        """A second copy that a late request of ours made: untouched it is put away, touched it goes to a person."""
-        sent = {name: [reads_back for _ours, reads_back in late] for name, late in _living(link.ghosts).items()}
-        untouched = all(
-            record.values.get(m.remote.id, base) in [base, *sent.get(m.name, ())]
-            for m in self.store.mapped
-            if (base := link.base_remote.get(m.name, UNSEEN)) is not UNSEEN
-        )
-        if untouched and self.store.can.delete:
-            extra = self._new_link(record.id, None, LinkState.EXTRA)
-            extra.dirty, extra.remote_version = True, record.version
-            extra.base_remote = {
-                m.name: record.values[m.remote.id] for m in self.store.mapped if m.remote.id in record.values
-            }
-            self.links[record.id] = extra
-            return
-        self._second_copy(record)
-        self.links[record.id] = self._new_link(record.id, None, LinkState.UNLINKED)
-
-    def _second_copy(self, record: Record) -> None:
-        self.store.problems.append(
-            Problem(
-                "there",
-                "second_copy",
-                _(
-                    "Raccord made this record twice because an answer was lost, and somebody"
-                    " has edited this copy. Keep one of the two."
-                ),
-                remote_id=record.id,
-                title=self._title_of(record),
-            )  # fmt: skip
-        )
-
-    def _link_up(self, link: Link | None, record: Record, record_id: str) -> Link:
-        if link is None:
-            link = self._new_link(record.id, record_id, LinkState.LINKED)
-        else:
-            link.remote_id, link.state, link.intent = record.id, LinkState.LINKED, None
-            self._changed(link)
-        link.waits_out = False
-        SetAside.objects.filter(stream=self.store.stream, record_id=record_id, side="here", code="ambiguous").delete()
-        self.store.touch(self._line(link, "here", "linked", title=self._title_of(record)))
-        return link
 
     def _lock_rows(self) -> None:
         ids = [link.record_id for link in self.links.values() if link.record_id]
@@ -263,7 +188,14 @@ class Batch:
         row = self.rows.get(str(link.record_id)) if link.record_id else None
         if link.state in (LinkState.EXTRA, LinkState.UNLINKED):
             if link.state == LinkState.EXTRA:
-                self._put_away(link, record)
+                put_away(self, link, record)
+            return
+        if link.state == LinkState.LEFT and not comes_back(self, link, row, record):
+            return
+        if not travels(self, link, row, record):
+            if link.intent is not None:  # what was sent before is known from now on
+                close_intent(link, record, self.store)
+                self.changed(link)
             return
         if self.listed and self._looks_old(link, row, record):
             self.doubts.add(record.id)
@@ -272,12 +204,12 @@ class Batch:
         self._remember(link, record)
         close_intent(link, record, self.store)
         if record.deleted:
-            self._deleted_there(link, row, record, by_us=sent == "delete")
+            deleted_there(self, link, row, record, by_us=sent in ("delete", "erase"))
         elif row is None:
-            self._missing_here(link, record)
+            missing_here(self, link, record)
         else:
-            if link.state in (LinkState.LOST, LinkState.GONE):
-                self._set(link, state=LinkState.LINKED)
+            if link.state in (LinkState.LOST, LinkState.GONE, LinkState.LEFT):
+                self.set(link, state=LinkState.LINKED)
             self._merge(link, row, record, known_at)
 
     def _looks_old(self, link: Link, row: registry.Row | None, record: Record) -> bool:
@@ -285,32 +217,7 @@ class Batch:
         newer = record.edited_at and link.remote_edited_at and record.edited_at > link.remote_edited_at
         if record.deleted:
             return link.state == LinkState.LINKED and row is not None and not newer
-        return link.state == LinkState.GONE and not newer
-
-    def _put_away(self, link: Link, record: Record) -> None:
-        """A second copy of ours on its way to the trash; whoever edited it meanwhile wants it."""
-        if record.deleted:
-            self._set(link, state=LinkState.GONE, dirty=False, intent=None)
-        elif self._edited_there(link, record):
-            self._set(link, state=LinkState.UNLINKED, dirty=False, intent=None)
-            self._second_copy(record)
-
-    def _edited_there(self, link: Link, record: Record) -> bool:
-        """Whether somebody there changed a field since both sides agreed on it; our own late writes do not count."""
-        edited, ghosts = False, _living(link.ghosts)
-        for m in self.store.mapped:
-            base = link.base_remote.get(m.name, UNSEEN)  # a field never agreed on was not edited
-            theirs = record.values.get(m.remote.id, base)
-            if base is UNSEEN or theirs == base or not m.rule.inbound:
-                continue
-            late = next((ours for ours, reads_back in ghosts.get(m.name, ()) if reads_back == theirs), UNSEEN)
-            if late is UNSEEN:
-                edited = True
-            else:
-                link.base_local = link.base_local | {m.name: late}
-                link.base_remote = link.base_remote | {m.name: theirs}
-                self._changed(link)
-        return edited
+        return link.state in (LinkState.GONE, LinkState.LEFT) and not newer
 
     def _remember(self, link: Link, record: Record) -> None:
         facts = {
@@ -319,7 +226,7 @@ class Batch:
             "remote_url": (record.url or link.remote_url)[:2000],
         }
         if link.intent is not None or any(getattr(link, name) != value for name, value in facts.items()):
-            self._set(link, **facts)
+            self.set(link, **facts)
 
     def _merge(self, link: Link, row: registry.Row, record: Record, known_at: dt.datetime | None) -> None:
         store = self.store
@@ -337,7 +244,7 @@ class Batch:
             rule = store.by_name[name].policy
             return store.newest(edits[name][0], record.edited_at) if rule == "newest" else cast(Winner, rule)
 
-        pair = Pair(local, remote, translated, link.base_local, link.base_remote, _living(link.ghosts))
+        pair = Pair(local, remote, translated, link.base_local, link.base_remote, living(link.ghosts))
         base_before = dict(link.base_local)
         result = merge(store.rules, pair, policy)
         if self.listed and known_at and record.edited_at and record.edited_at <= known_at:
@@ -355,6 +262,9 @@ class Batch:
                 store.contests.append(
                     self._contest(link, row, record, name, "local", base_before, local, translated, edit)
                 )
+        for name, one in self.waiting.get(row["id"], {}).items():
+            if name in remote and name not in {*result.contested, *result.unfit, *result.waiting}:
+                self.agreed.append(one.pk)
         self._keep(link, row, record, result, local)
         self._report_unfit(link, row, record, result)
 
@@ -366,7 +276,10 @@ class Batch:
                 self._write_value(row, store.by_name[name], value)
                 changes[name] = [local[name], value]
             self.changed_rows[row["id"]] = row
-            store.touch(self._line(link, "here", "updated", changes=changes, title=store.title(row)))
+            known = {name: pair for name, pair in changes.items() if name in link.base_local}
+            ping_pong.came_in(store, link, known, record.edited_by, store.title(row))
+            rules = {name: result.why[name] for name in changes}
+            store.touch(self.line(link, "here", "updated", changes=changes, rules=rules, title=store.title(row)))
         ghosts = {name: kept for name, kept in link.ghosts.items() if name not in result.arrived}
         waiting = {name: record.values[store.by_name[name].remote.id] for name in result.waiting}
         waiting |= {n: v for n, v in link.waiting.items() if n not in record_names(store, record)}
@@ -381,7 +294,7 @@ class Batch:
         if result.to_remote and not link.dirty and store.outbound:
             facts["dirty"] = True
         if facts:
-            self._set(link, **facts)
+            self.set(link, **facts)
 
     def _write_value(self, row: registry.Row, mapped: Mapped, value: Value) -> None:
         if mapped.local.type is Type.SELECT and value and mapped.local.options and value not in mapped.local.options:
@@ -415,7 +328,7 @@ class Batch:
             local_actor=edit[1],
             policy=mapped.policy,
             winner=winner,
-            critical=mapped.local.critical,
+            critical=mapped.critical,
         )
 
     def _report_unfit(self, link: Link, row: registry.Row, record: Record, result: Merge) -> None:
@@ -442,70 +355,6 @@ class Batch:
 
     # --- deletions --------------------------------------------------------------------------------------------------
 
-    def _deleted_there(self, link: Link, row: registry.Row | None, record: Record, by_us: bool = False) -> None:
-        store = self.store
-        if row is None:
-            self._set(link, state=LinkState.GONE, dirty=False)
-        elif link.state == LinkState.GONE:
-            return
-        elif link.state == LinkState.LOST or by_us:  # it stands here again since: it goes back there
-            self._set(link, state=LinkState.LOST, dirty=True)
-        elif not store.inbound or store.stream.deletions == Deletions.IGNORE:
-            self._set(link, state=LinkState.UNLINKED, dirty=False)
-            store.touch(self._line(link, "there", "unlinked", title=store.title(row), reason=_("deleted in the tool")))
-        elif store.outbound and self._changed_here(link, row):
-            self._existence(link, row, record, "local")
-            self._set(link, state=LinkState.LOST, dirty=True)
-        else:
-            self.gone_rows.append(row["id"])
-            self._set(link, state=LinkState.GONE, dirty=False)
-            old = {name: [value, None] for name, value in store.local_values(row).items() if value is not None}
-            store.touch(self._line(link, "here", "deleted", changes=old, title=store.title(row)))
-
-    def _changed_here(self, link: Link, row: registry.Row) -> bool:
-        """Whether something stands here that the other side never had."""
-        for m in self.store.mapped:
-            ours, base = self.store.readers[m.name](row), link.base_local.get(m.name, UNSEEN)
-            if m.rule.outbound and ours != base and not (base is UNSEEN and is_empty(ours)):
-                return True
-        return False
-
-    def _missing_here(self, link: Link, record: Record) -> None:
-        """Our record was deleted. Edited or brought back there, it returns; otherwise the push deletes it there."""
-        store = self.store
-        edited = self._edited_there(link, record)
-        if link.state == LinkState.LINKED and not edited:
-            if store.outbound and not link.dirty:
-                self._set(link, dirty=True)
-            return
-        if not store.inbound:
-            return
-        if link.state == LinkState.LINKED:
-            self._existence(link, None, record, "remote")
-        link.base_local, link.base_remote = {}, {}
-        self._set(link, state=LinkState.LINKED, dirty=False)
-        self._create_row(link, record, "restored")
-
-    def _existence(self, link: Link, row: registry.Row | None, record: Record, winner: str) -> None:
-        self.store.contests.append(
-            Contest(
-                record_id=str(link.record_id),
-                remote_id=record.id,
-                title=self.store.title(row) or self._title_of(record),
-                field="",
-                base=None,
-                local=self.store.local_values(row) if row else None,
-                remote=None if record.deleted else dict(record.values),
-                remote_raw=None,
-                local_at=None,
-                remote_at=record.edited_at,
-                local_actor="",
-                policy="existence",
-                winner=winner,
-                critical=False,
-            )  # fmt: skip
-        )
-
     # --- unlinked records -------------------------------------------------------------------------------------------
 
     def _unlinked(self, record: Record) -> None:
@@ -517,19 +366,43 @@ class Batch:
         if record.id in matches.ambiguous:
             self._ambiguous(record, matches.ambiguous[record.id])
         elif not store.inbound or store.stream.matching == Matching.MATCH_ONLY:
-            store.tally.counts["skipped"] += 1
+            self._leave_out(record, LeftOut.NO_MATCH)
+        elif not may_come_in(self, record):
+            self._leave_out(record, LeftOut.FILTER)
         else:
-            link = self._new_link(record.id, str(new_id()), LinkState.LINKED)
-            self._create_row(link, record, "created")
+            link = self.new_link(record.id, store.fresh_id(record.id), LinkState.LINKED)
+            self.create_row(link, record, "created")
 
-    def _ambiguous(self, record: Record, ours: list[str]) -> None:
-        title = self._title_of(record)
-        reason = _("Several records share this key, so nobody can say which belong together.")
-        self.store.problems.append(Problem("there", "ambiguous", reason, remote_id=record.id, title=title))
-        for record_id in ours:
-            self.store.problems.append(Problem("here", "ambiguous", reason, record_id=record_id, title=title))
+    def _leave_out(self, record: Record, reason: str) -> None:
+        self.left_out[record.id] = reason
+        self.store.tally.counts["skipped"] += 1
 
-    def _create_row(self, link: Link, record: Record, action: str) -> None:
+    def _ambiguous(self, record: Record, clash: match.Clash) -> None:
+        """Set aside on both sides, with the key: none of them is written before it is clear."""
+        store, name, print_ = self.store, clash.field, clash.fingerprint
+        reason = _(
+            "“%(key)s” (%(field)s) stands in several records (%(theirs)s there, %(ours)s here),"
+            " so nobody can say which belong together."
+        ) % {
+            "key": clash.key,
+            "field": store.by_name[name].local.label,
+            "theirs": len(clash.theirs),
+            "ours": len(clash.ours),
+        }
+        about = ("ambiguous", reason)
+        title = self.title_of(record)
+        store.problems.append(
+            Problem("there", *about, remote_id=record.id, title=title, field=name, fingerprint=print_)
+        )
+        if clash in self.told:
+            return
+        self.told.add(clash)
+        titles = self.matches.titles if self.matches else {}
+        for pk in clash.ours:
+            told = Problem("here", *about, record_id=pk, title=titles.get(pk, ""), field=name, fingerprint=print_)
+            store.problems.append(told)
+
+    def create_row(self, link: Link, record: Record, action: str) -> None:
         store = self.store
         row = self.blank | {"id": str(link.record_id)}
         if action == "restored":  # with what is not mapped, as it was when it was deleted
@@ -550,7 +423,7 @@ class Batch:
                             str(error),
                             row["id"],
                             record.id,
-                            self._title_of(record),
+                            self.title_of(record),
                             name,
                             tables.fingerprint(theirs),
                         )  # fmt: skip
@@ -570,41 +443,49 @@ class Batch:
             for mapped in store.mapped:
                 if mapped.remote.id == field_id and mapped.rule.inbound:
                     store.problems.append(
-                        Problem("there", "unfit", reason, row["id"], record.id, self._title_of(record), mapped.name)
+                        Problem("there", "unfit", reason, row["id"], record.id, self.title_of(record), mapped.name)
                     )
         self.new_rows.append(row)
-        store.touch(self._line(link, "here", action, title=store.title(row)))  # its values stand in the change feed
+        changes: Changes = {}  # its values stand in the change feed
+        if store.tells_values:
+            changes = {name: [None, value] for name, value in base_local.items() if not is_empty(value)}
+        store.touch(self.line(link, "here", action, changes=changes, title=store.title(row)))
 
     # --- small parts ------------------------------------------------------------------------------------------------
 
-    def _new_link(self, remote_id: str, record_id: str | None, state: str) -> FreshLink:
+    def new_link(self, remote_id: str, record_id: str | None, state: str) -> FreshLink:
         link = FreshLink(self.store.stream.pk, remote_id, record_id, state)
         self.new_links.append(link)
         return link
 
-    def _set(self, link: Link, **facts: Any) -> None:
+    def set(self, link: Link, **facts: Any) -> None:
         for name, value in facts.items():
             setattr(link, name, value)
-        self._changed(link)
+        self.changed(link)
 
-    def _changed(self, link: Link) -> None:
+    def changed(self, link: Link) -> None:
         if link.pk is not None:
             self.changed_links[link.pk] = link
 
-    def _line(self, link: Link, side: str, action: str, **facts: Any) -> Line:
+    def line(self, link: Link, side: str, action: str, **facts: Any) -> Line:
         return Line(side, action, str(link.record_id) if link.record_id else None, link.remote_id or "", **facts)
 
-    def _title_of(self, record: Record) -> str:
+    def title_of(self, record: Record) -> str:
         mapped = self.store.by_name.get(self.store.entity.title)
         return str(record.values.get(mapped.remote.id) or "") if mapped else ""
 
     def _write(self) -> None:
         store = self.store
-        if self.matches and self.matches.held:
-            match.hold(store, {pk: key for pk, key in self.matches.held.items() if pk not in self.links}, self.by_id)
-        if store.stream.listed_at is None:
-            match.let_go(store, self.by_id.keys() - (self.matches.held if self.matches else {}).keys())
+        held = {pk: keys for pk, keys in self.matches.held.items() if pk not in self.links} if self.matches else {}
+        if held:
+            match.hold(store, held, self.by_id)
+        if self.left_out:
+            match.leave_out(
+                store, self.left_out, self.by_id, {pk: self.title_of(self.by_id[pk]) for pk in self.left_out}
+            )
+        match.let_go(store, self.by_id.keys() - held.keys() - self.left_out.keys() - self.refused)
         self._clear_set_aside()
+        contests.end(self.agreed, Ended.AGREED)
         service.insert_rows(store.entity, self.new_rows)
         service.update_rows(store.entity, list(self.changed_rows.values()))
         if self.gone_rows:
@@ -615,10 +496,19 @@ class Batch:
     def _clear_set_aside(self) -> None:
         """What was read anew is no longer set aside for its old reason; what still does not fit is set aside again."""
         again = {(p.remote_id, p.field) for p in self.store.problems if p.side == "there"}
-        old = SetAside.objects.filter(tables.among("remote_id", self.by_id), stream=self.store.stream, side="there")
+        met = self.by_id.keys() - self.refused
+        old = SetAside.objects.filter(tables.among("remote_id", met), stream=self.store.stream, side="there")
         over = [one.pk for one in old if (one.remote_id, one.field) not in again and self._is_over(one)]
         if over:
             SetAside.objects.filter(pk__in=over).delete()
+        self._found_again()
+
+    def _found_again(self) -> None:
+        """Ours could not go out because theirs could not be found; now it can, and the merge says what goes out."""
+        seen = [] if self.retold else [record.id for record in self.records if not record.deleted]
+        lost = SetAside.objects.filter(stream=self.store.stream, side="here", code="not_found")
+        if seen:
+            lost.filter(tables.among("remote_id", seen)).delete()
 
     def _is_over(self, aside: SetAside) -> bool:
         """A record that tells some fields only says nothing about the others."""
@@ -626,7 +516,7 @@ class Batch:
         if record.deleted:
             return True
         if not aside.field:
-            return not self.retold and aside.code != "second_copy"
+            return not self.retold and aside.code not in ("second_copy", "unsure_create")
         mapped = self.store.by_name.get(aside.field)
         return mapped is None or mapped.remote.id in record.values or mapped.remote.id in record.unfit
 
@@ -634,117 +524,6 @@ class Batch:
 # --- what push shares -----------------------------------------------------------------------------------------------
 
 
-def close_intent(link: Link, record: Record, store: Store) -> None:
-    """A write that was about to be sent: it landed if the record reads as meant, else it may still arrive."""
-    if link.intent is None:
-        return
-    if link.intent["action"] in ("update", "restore", "create"):
-        for name, (ours, reads_back) in link.intent["fields"].items():
-            mapped = store.by_name.get(name)
-            theirs = record.values.get(mapped.remote.id, UNSEEN) if mapped else UNSEEN
-            if theirs == reads_back:
-                link.base_local = link.base_local | {name: ours}
-                link.base_remote = link.base_remote | {name: theirs}
-            else:
-                haunt(link, name, ours, reads_back)
-    link.intent = None
-    link.dirty = True
-
-
-def take_created(link: Link, record: Record, store: Store) -> None:
-    """A create of ours turned out to have worked: what was sent is what both sides agreed on."""
-    fields = (link.intent or {}).get("fields") or _sent_before(link, record, store)
-    link.base_local = link.base_local | {name: sent for name, (sent, _) in fields.items()}
-    link.base_remote = link.base_remote | {name: reads_back for name, (_, reads_back) in fields.items()}
-    link.remote_id, link.state, link.intent, link.dirty = record.id, LinkState.LINKED, None, True
-
-
-def _sent_before(link: Link, record: Record, store: Store) -> dict[str, tuple[Value, Value]]:
-    """What a create that arrives late was sent with: the attempt that it looks like, else the last one."""
-    fields = {}
-    for name, kept in _living(link.ghosts).items():
-        mapped = store.by_name.get(name)
-        theirs = record.values.get(mapped.remote.id, UNSEEN) if mapped else UNSEEN
-        if kept:
-            fields[name] = next((one for one in kept if one[1] == theirs), kept[-1])
-    return fields
-
-
-def haunt(link: Link, name: str, ours: Value, reads_back: Value) -> None:
-    """Remember a write of unknown outcome: it may still arrive."""
-    now = time.time()
-    kept = [one for one in link.ghosts.get(name, ()) if one[2] > now and one[:2] != [ours, reads_back]]
-    link.ghosts = link.ghosts | {name: [*kept, [ours, reads_back, now + GHOST_SECONDS]]}
-
-
-def load_relations(store: Store, wanted: Mapping[str, tuple[Iterable[str], Iterable[str]]]) -> None:
-    """Fill the context with the known pairs of the records that relations name.
-
-    Only pairs whose record exists here count; it stays until the transaction ends, so that no relation dangles.
-    """
-    links = store.around.links
-    for target, (remote_ids, record_ids) in wanted.items():
-        remote_ids, record_ids = list(remote_ids), list(record_ids)
-        if not remote_ids and not record_ids:
-            continue
-        table = registry.ENTITIES[target].model._meta.db_table
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                SELECT l.remote_id, t.id FROM "{table}" t
-                JOIN integrations_recordlink l ON l.record_id = t.id
-                JOIN integrations_stream s ON s.id = l.stream_id
-                WHERE s.integration_id = %s AND s.entity = %s AND l.state = 'linked' AND l.remote_id IS NOT NULL
-                  AND (l.remote_id = ANY(%s) OR t.id = ANY(%s::uuid[]))
-                FOR KEY SHARE OF t
-                """,  # noqa: S608
-                [store.stream.integration_id, target, remote_ids, record_ids],
-            )
-            found = cursor.fetchall()
-        links.local[target] = {remote_id: str(record_id) for remote_id, record_id in found}
-        links.remote[target] = {str(record_id): remote_id for remote_id, record_id in found}
-        links.gone[target] = _gone(
-            store,
-            target,
-            [one for one in remote_ids if one not in links.local[target]],
-            [one for one in record_ids if one not in links.remote[target]],
-        )
-
-
-def _gone(store: Store, target: str, remote_ids: Sequence[str], record_ids: Sequence[str]) -> set[str]:
-    """Those of these records that are no more."""
-    gone: set[str] = set()
-    if remote_ids:
-        deleted = RecordLink.objects.filter(
-            stream__integration=store.stream.integration_id,
-            stream__entity=target,
-            state=LinkState.GONE,
-            remote_id__in=remote_ids,
-        )
-        gone |= {str(pk) for pk in deleted.values_list("remote_id", flat=True)}
-    if record_ids:
-        there = registry.ENTITIES[target].model.objects.filter(pk__in=record_ids).values_list("pk", flat=True)
-        gone |= set(record_ids) - {str(pk) for pk in there}
-    return gone
-
-
 def record_names(store: Store, record: Record) -> set[str]:
     """Local names of the fields that this record tells."""
     return {m.name for m in store.mapped if m.remote.id in record.values}
-
-
-def forget_held(store: Store, held: Sequence[HeldRecord]) -> None:
-    HeldRecord.objects.filter(pk__in=[one.pk for one in held]).delete()
-
-
-def _living(ghosts: Mapping[str, list]) -> dict[str, list[tuple[Value, Value]]]:
-    now = time.time()
-    return {name: [(ours, theirs) for ours, theirs, until in kept if until > now] for name, kept in ghosts.items()}
-
-
-def as_uuid(text: str | None) -> str | None:
-    """A record id in its usual form, or None for what is none."""
-    try:
-        return str(UUID(text or ""))
-    except ValueError:
-        return None

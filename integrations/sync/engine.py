@@ -6,11 +6,9 @@ relations their other ends, push every stream; again while that made new work. N
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 
 from django.db.models import Q
@@ -18,57 +16,19 @@ from django.utils import timezone
 
 from integrations.adapters import errors
 from integrations.adapters.base import Adapter, Record
-from integrations.models import LinkState, RecordLink, Stream, SyncLog
-from integrations.scheduling.leases import Lease
+from integrations.models import LinkState, RecordLink, SetAside, Stream
+from integrations.sync import brake, contests, filters, tables, undo
 from integrations.sync import pull as pulling
 from integrations.sync import push as pushing
-from integrations.sync import tables
 from integrations.sync.apply import apply
 from integrations.sync.fields import schema_of
+from integrations.sync.guard import still_fits
+from integrations.sync.recover import forget_gone, recover
+from integrations.sync.slices import Cancelled, Slice, SliceOver, ending
 from integrations.sync.store import Store
 from values import Type
 
 ROUNDS = 5  # a record that moves under our hands in every round waits for the next run
-
-
-#: Set when this process is asked to end: slices stop after their present step and give their lease back.
-ending = threading.Event()
-
-
-class SliceOver(Exception):
-    """The time of this slice is used up; the run goes on in another one."""
-
-
-class Cancelled(Exception):
-    """A person stopped the run."""
-
-
-@dataclass
-class Slice:
-    """One worker's turn at a run."""
-
-    run: SyncLog
-    adapter: Adapter
-    lease: Lease
-    seconds: float
-    started: float = field(default_factory=time.monotonic)
-
-    def check(self) -> None:
-        """Between two stored steps: go on, yield or stop."""
-        if SyncLog.objects.filter(pk=self.run.pk, cancel_asked=True).exists():
-            raise Cancelled
-        if ending.is_set() or time.monotonic() - self.started > self.seconds:
-            raise SliceOver
-
-    def report(self, store: Store, phase: str) -> None:
-        self.run.progress = {"stream": store.stream.collection_name, "entity": store.stream.entity, "phase": phase}
-        self.run.counts["requests"] = self.run.counts.get("requests", 0) + self._new_requests()
-        SyncLog.objects.filter(pk=self.run.pk).update(progress=self.run.progress, counts=dict(self.run.counts))
-
-    def _new_requests(self) -> int:
-        now = self.adapter.transport.stats.requests if self.adapter.transport else 0
-        new, self._counted = now - getattr(self, "_counted", 0), now
-        return new
 
 
 def work(turn: Slice, streams: Sequence[Stream]) -> None:
@@ -76,14 +36,30 @@ def work(turn: Slice, streams: Sequence[Stream]) -> None:
 
     What concerns one stream only (its table is gone, a mapped field is gone) is written on the stream, and the others go on.
     """
+    if turn.run.plan and not still_fits(turn.run.plan, streams):
+        return  # a mapping was changed since it was approved: nothing of it is right any more
     stores = []
     for stream in targets_first(streams):
         with _own_trouble(turn, stream) as fine:
             look_at_schema(turn.adapter, stream)
-            store = Store(turn.run, stream, turn.lease, turn.adapter)
-            _bring_in(turn, store)
+            store = turn.store(stream)
+            if (
+                stream.listed_at or not turn.run.undoes_id
+            ):  # who takes back a first reading does not want the rest of it now
+                _bring_in(turn, store)
             stores.append(store)
         _note(stream, fine)
+    if turn.run.undoes_id:
+        undo.take_back(turn, stores, partial(_send_out, turn))
+    _send_out(turn, stores)
+    for store in stores:
+        contests.end_orphans(store)
+        if store.stream.brake_lifted:  # it was lifted for this run
+            store.commit(partial(store.save_stream, brake_lifted=False))
+        turn.report(store, "done")
+
+
+def _send_out(turn: Slice, stores: Sequence[Store]) -> None:
     for _round in range(ROUNDS):
         end_waiting(stores)
         sent = 0
@@ -92,47 +68,55 @@ def work(turn: Slice, streams: Sequence[Stream]) -> None:
                 with _own_trouble(turn, store.stream):
                     sent += _push(turn, store)
         if not sent:
-            break
-    for store in stores:
-        if store.stream.brake_lifted:  # it was lifted for this run
-            store.commit(partial(store.save_stream, brake_lifted=False))
-        turn.report(store, "done")
+            return
 
 
 def _bring_in(turn: Slice, store: Store) -> None:
     turn.report(store, "reading")
     if store.outbound:
-        pushing.recover(store)
+        recover(store)
         if RecordLink.objects.filter(stream=store.stream).exclude(ghosts={}).exists():
             store.own_id = turn.adapter.own_id()  # now, because no transaction may wait for the tool
     _each(turn, pulling.pull(store))
+    _each(turn, pulling.read_marked(store))
     if pulling.sweep_is_due(store):
         turn.report(store, "listing")
-        _each(turn, pulling.sweep(store), may_yield=False)
+        _each(turn, pulling.sweep(store))
+    if store.outbound:
+        forget_gone(store)
 
 
 # --- trouble of one stream ------------------------------------------------------------------------------------------
 
 
 def look_at_schema(adapter: Adapter, stream: Stream) -> None:
-    """Describe the collection anew. Raises SchemaChanged when a mapped field is gone or holds something else now."""
+    """Describe the collection anew. Raises SchemaChanged when a field that is mapped, or filtered by, is gone or another kind."""
     found = adapter.describe(stream.collection)
     known = schema_of(stream)
-    lost, names = [], {}
-    for mapped in stream.mappings.all():
-        old, new = known.field(mapped.remote), found.field(mapped.remote)
-        names[mapped.remote] = mapped.remote_name
+    lost, names = [], {mapped.remote: mapped.remote_name for mapped in stream.mappings.all()}
+    names = {pk: field.name for pk in filters.remote_fields(stream.filters) if (field := known.field(pk))} | names
+    for remote in names:
+        old, new = known.field(remote), found.field(remote)
         if new is None or (old is not None and old.type != new.type):
-            lost.append(mapped.remote)
+            lost.append(remote)
     if found != known:
         kept = asdict(found)
         if lost:  # what the mapping was made for stays known, so that a field that comes back is recognised
             fields = {f["id"]: f for f in kept["fields"]} | {f.id: asdict(f) for f in known.fields if f.id in lost}
             kept["fields"] = list(fields.values())
+        _wake_changed(stream, {pk for pk in names if known.field(pk) != found.field(pk)})
         stream.schema, stream.collection_name = kept, found.collection.name
         Stream.objects.filter(pk=stream.pk).update(schema=kept, collection_name=found.collection.name)
     if lost:
         raise errors.SchemaChanged(", ".join(f"“{names[one]}”" for one in lost), tuple(lost))
+
+
+def _wake_changed(stream: Stream, remote: set[str]) -> None:
+    """A field there has other options or limits now: what did not fit is tried again at once."""
+    changed = [mapped.local for mapped in stream.mappings.all() if mapped.remote in remote]
+    if changed:
+        waiting = SetAside.objects.filter(stream=stream, field__in=["", *changed])
+        waiting.exclude(code__in=tables.BY_A_PERSON).update(retry_at=None)
 
 
 @contextmanager
@@ -141,11 +125,11 @@ def _own_trouble(turn: Slice, stream: Stream) -> Iterator[list[bool]]:
     fine = [True]
     try:
         yield fine
-    except pulling.BrakeApplied as error:  # stops the whole run, but says here which table it was
+    except brake.BrakeApplied as error:  # stops the whole run, but says here which table it was
         fine.clear()
         turn.lease.hold()
         Stream.objects.filter(pk=stream.pk).update(
-            problem_code="brake", problem_detail=f"{error.count} of {error.total}"
+            problem_code=error.code, problem_detail=f"{error.count} of {error.total}"
         )
         raise
     except errors.AdapterError as error:
@@ -168,11 +152,14 @@ def _push(turn: Slice, store: Store) -> int:
     if store.stream.exported_at is None:
         _queue_first_export(store)
     pushing.look_through_feed(store)
-    pulling.brake_before_push(store)
+    brake.before_push(store)
     sent = 0
     for count in pushing.push(store):
         sent += count
         turn.report(store, "sending")
+        turn.check()
+    for count in pulling.read_marked(store):  # what takes part again by an edit here meets the other side at once
+        sent += count
         turn.check()
     return sent
 
@@ -188,11 +175,10 @@ def _queue_first_export(store: Store) -> None:
     store.commit(queue)
 
 
-def _each(turn: Slice, steps: Iterator[int], may_yield: bool = True) -> None:
+def _each(turn: Slice, steps: Iterator[int]) -> None:
     try:
         for _count in steps:
-            if may_yield:
-                turn.check()
+            turn.check()
     finally:
         steps.close()  # type: ignore[attr-defined]  # ends the fetching thread at once
 
@@ -201,7 +187,7 @@ def end_waiting(stores: Iterable[Store]) -> None:
     """Relations that waited for their other end: merge what was read then, send what could not go out."""
     for store in stores:
         linked = RecordLink.objects.filter(
-            stream=store.stream, state__in=(LinkState.NEW, LinkState.LINKED), intent__isnull=True
+            stream=store.stream, state__in=(LinkState.NEW, LinkState.LINKED), intent__isnull=True, left_out=""
         )
         waiting = linked.filter(Q(waits_out=True) | ~Q(waiting={}))
         last = 0
@@ -247,4 +233,4 @@ def targets_first(streams: Sequence[Stream]) -> list[Stream]:
     return ordered
 
 
-__all__ = ["Cancelled", "Slice", "SliceOver", "work"]
+__all__ = ["Cancelled", "Slice", "SliceOver", "ending", "work"]

@@ -37,7 +37,8 @@ def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapp
         allowed = mapping.fit(remote, local).directions
         direction = narrowed(stream.direction, one.direction, allowed)
         if direction:
-            ready.append(mapping.compile_mapping(local, remote, direction, one.options, one.policy or stream.policy))
+            policy = one.policy or stream.policy
+            ready.append(mapping.compile_mapping(local, remote, direction, one.options, policy, one.critical))
     return ready
 
 

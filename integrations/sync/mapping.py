@@ -61,6 +61,7 @@ class Mapped:
     to_local: Callable[[Value, Value, Context], Value | Waiting]
     to_remote: Callable[[Value, Value, Context], Value | Waiting]
     policy: str = ""
+    critical: bool = False
 
 
 # --- which pairs are possible ---------------------------------------------------------------------------------------
@@ -155,17 +156,26 @@ def type_words(kind: Type) -> str:
 
 
 def compile_mapping(
-    local: registry.Field, remote: RemoteField, direction: str, options: Mapping[str, Any], policy: str = ""
+    local: registry.Field,
+    remote: RemoteField,
+    direction: str,
+    options: Mapping[str, Any],
+    policy: str = "newest",
+    critical: bool | None = None,
 ) -> Mapped:
-    """Make one mapping ready to run; `direction` is already narrowed to what stream, mapping and fields allow."""
+    """Make one mapping ready to run; `direction` is already narrowed to what stream, mapping and fields allow.
+
+    critical None: as the local field says.
+    """
     return Mapped(
         local.name,
         remote,
         local,
-        Rule(local.name, direction in ("both", "import"), direction in ("both", "export"), _same(local)),
+        Rule(local.name, direction in ("both", "import"), direction in ("both", "export"), _same(local), policy),
         _to_local(remote, local, options),
         _to_remote(remote, local, options),
         policy,
+        local.critical if critical is None else critical,
     )
 
 

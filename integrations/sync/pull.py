@@ -9,35 +9,31 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from integrations.adapters.base import Page, Record
-from integrations.models import HeldRecord, LinkState, RecordLink, SetAside
-from integrations.sync import match, tables
-from integrations.sync.apply import apply, forget_held
+from integrations.models import SetAside, SweptRecord
+from integrations.sync import brake, tables
+from integrations.sync.apply import apply
+from integrations.sync.meeting import look_again, look_at_unlisted, match_held
+from integrations.sync.reread import FETCH, quarantine, read_marked
 from integrations.sync.store import Store
-from integrations.sync.tally import Problem
 
 GATHER = 500  # records per transaction
+GATHER_SECONDS = 1.0  # a slow tool's pages are stored one by one: they are shown, and a cancelled run stops there
+LISTEN_SECONDS = 0.5  # how soon somebody is heard while a page is waited for
+CLOSE_SECONDS = 2.0  # how long a reading that is given up may take to end
+LISTED = "listed"  # Stream.sweep_cursor when the listing is through and only what it lacked is to be looked at
+RETRIES = 1000  # records that were set aside and are read again in one run
 AHEAD = 6  # pages fetched before they are needed
-FETCH = 50  # ids looked up at once where the listing does not tell
-BRAKE_SHARE, BRAKE_LEAST = 0.3, 10
-
-
-class BrakeApplied(Exception):
-    """A run would delete more than a person would expect: it stops and asks."""
-
-    def __init__(self, count: int, total: int) -> None:
-        super().__init__(f"{count} of {total}")
-        self.count, self.total = count, total
 
 
 def pull(store: Store) -> Iterator[int]:
@@ -47,17 +43,14 @@ def pull(store: Store) -> Iterator[int]:
     """
     cursor = store.stream.cursor or None
     began = timezone.now()
-    whole, deleted, stored = False, 0, 0
+    whole, stored = False, 0
     pages = store.adapter.read(store.stream.collection, cursor, store.remote_fields)
-    with _ahead(pages) as fetched:
+    with _ahead(pages, store.listen) as fetched:
         for records, page in _gathered(fetched):
-            if stored:
+            if stored and store.stream.cursor != (cursor or ""):  # else it could not go on from here
                 yield stored
             advance: dict[str, Any] = {"cursor": page.cursor} if page.cursor is not None else {}
             store.run.counts["read"] = store.run.counts.get("read", 0) + len(records)
-            deleted += _count_linked(store, [r.id for r in records if r.deleted])
-            if deleted:
-                _brake(store, deleted)
             apply(store, records, listed=True, **advance)
             whole, stored = page.whole, len(records) or 1
     store.read_began, store.read_ended = began, time.monotonic()
@@ -67,98 +60,103 @@ def pull(store: Store) -> Iterator[int]:
         swept = {"swept_at": now} if whole else {}
         store.commit(lambda: store.save_stream(listed_at=now, **swept))
     yield from _retry_there(store)
+    yield from look_again(store)
 
 
-def _gathered(pages: Iterator[Page]) -> Iterator[tuple[list[Record], Page]]:
-    """Pages joined until they are worth a transaction; the cursor is the last page's."""
-    records: list[Record] = []
-    page: Page | None = None
-    for page in pages:
-        records.extend(page.records)
-        if len(records) >= GATHER:
-            yield records, page
-            records, page = [], None
-    if page is not None:
-        yield records, page
+class _Fetched:
+    """Pages as they arrive from the fetching thread. None stands for the end of the listing."""
 
+    def __init__(self, listen: Callable[[], None]) -> None:
+        self.ready: queue.Queue[Page | BaseException | None] = queue.Queue(AHEAD)
+        self.stop = threading.Event()
+        self.listen = listen
 
-@contextmanager
-def _ahead(pages: Iterator[Page]) -> Iterator[Iterator[Page]]:
-    """Iterate in a thread, a few pages ahead. Leaving the block stops the thread; its errors are raised here."""
-    ready: queue.Queue[Page | BaseException | None] = queue.Queue(AHEAD)
-    stop = threading.Event()
-
-    def put(item: Page | BaseException | None) -> None:
-        while not stop.is_set():
+    def put(self, item: Page | BaseException | None) -> None:
+        while not self.stop.is_set():
             try:
-                ready.put(item, timeout=0.2)
+                self.ready.put(item, timeout=0.2)
                 return
             except queue.Full:
                 continue
 
+    def take(self, until: float | None = None) -> Page | None:
+        """The next page. Raises queue.Empty when none has come `until` then, and what the fetching raised."""
+        while True:
+            left = LISTEN_SECONDS if until is None else min(LISTEN_SECONDS, until - time.monotonic())
+            try:
+                item = self.ready.get(timeout=left) if left > 0 else self.ready.get_nowait()
+            except queue.Empty:
+                if until is not None and time.monotonic() >= until:
+                    raise
+                self.listen()
+                continue
+            if isinstance(item, BaseException):
+                raise item
+            return item
+
+
+def _gathered(fetched: _Fetched) -> Iterator[tuple[list[Record], Page]]:
+    """Pages joined until they are worth a transaction, or the next one is long in coming; the cursor is the last page's."""
+    while (page := fetched.take()) is not None:
+        records = list(page.records)
+        until, following = time.monotonic() + GATHER_SECONDS, page
+        while len(records) < GATHER:
+            try:
+                taken = fetched.take(until)
+            except queue.Empty:
+                break
+            if taken is None:
+                yield records, following
+                return
+            following = taken
+            records.extend(taken.records)
+        yield records, following
+
+
+@contextmanager
+def _ahead(pages: Iterator[Page], listen: Callable[[], None]) -> Iterator[_Fetched]:
+    """Iterate in a thread, a few pages ahead. Leaving the block stops the thread; its errors are raised here.
+
+    listen: called every now and then while a page is waited for; what it raises ends the reading.
+    """
+    fetched = _Fetched(listen)
+
     def fetch() -> None:
         try:
             for page in pages:
-                put(page)
-                if stop.is_set():
+                fetched.put(page)
+                if fetched.stop.is_set():
                     return
-            put(None)
+            fetched.put(None)
         except BaseException as error:
-            put(error)
+            fetched.put(error)
         finally:
             connection.close()  # the thread's own, if something opened one
-
-    def arrived() -> Iterator[Page]:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
 
     thread = threading.Thread(target=fetch, name="fetch-ahead", daemon=True)
     thread.start()
     try:
-        yield arrived()
+        yield fetched
     finally:
-        stop.set()
-        thread.join(timeout=settings.PROVIDER_TIMEOUT_SECONDS)
+        fetched.stop.set()
+        thread.join(timeout=CLOSE_SECONDS)
 
 
-# --- matching when the first listing is whole -----------------------------------------------------------------------
-
-
-def match_held(store: Store) -> Iterator[int]:
-    """Decide the records that were held back, group by group."""
-    while held := match.next_held(store):
-        records = [match.unpack(one.record) for one in held]
-
-        def forget(held: Sequence[HeldRecord] = held) -> None:
-            forget_held(store, held)
-
-        apply(store, records, before=forget, matches=match.decide(store, held))
-        yield len(records)
+# --- what was set aside ----------------------------------------------------------------------------------------------
 
 
 def _retry_there(store: Store) -> Iterator[int]:
     """Read again what was set aside on their side and whose waiting time is over."""
     due = SetAside.objects.filter(stream=store.stream, side="there").exclude(retry_at__gt=timezone.now())
-    waiting = due.exclude(remote_id="").order_by(F("retry_at").asc(nulls_first=True), "id")
-    ids = list(dict.fromkeys(waiting.values_list("remote_id", flat=True)[:FETCH]))
-    if ids:
-        found = store.adapter.fetch(store.stream.collection, ids)
+    waiting = due.exclude(remote_id="").exclude(code="ambiguous").order_by(F("retry_at").asc(nulls_first=True), "id")
+    ids = list(dict.fromkeys(waiting.values_list("remote_id", flat=True)[:RETRIES]))
+    for part in _parts(ids):
+        found = store.adapter.fetch(store.stream.collection, part)
         apply(store, found)
         alive = {record.id for record in found if not record.deleted}
-        store.commit(lambda: tables.forget_vanished(store.stream, [pk for pk in ids if pk not in alive]))
+        gone = [pk for pk in part if pk not in alive]
+        store.commit(partial(tables.put_off, store.stream, part, gone))
         yield len(found)
-    store.commit(lambda: _free_ambiguous(store))
-
-
-def _free_ambiguous(store: Store) -> None:
-    """Ours were held back because theirs could not be told apart; when no such one is left, they are looked at again."""
-    asides = SetAside.objects.filter(stream=store.stream, code="ambiguous")
-    if asides.filter(side="here").exists() and not asides.filter(side="there").exists():
-        ours = list(asides.filter(side="here").values_list("record_id", flat=True))
-        asides.delete()
-        RecordLink.objects.filter(stream=store.stream, record_id__in=ours).update(dirty=True)
 
 
 # --- deletions that increments cannot see ---------------------------------------------------------------------------
@@ -172,94 +170,91 @@ def sweep_is_due(store: Store) -> bool:
 
 
 def sweep(store: Store) -> Iterator[int]:
-    """List everything once, merge it, and look closer at linked records that a complete listing did not contain."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS sweep_seen (remote_id text PRIMARY KEY)")
-        cursor.execute("DELETE FROM sweep_seen")
-    whole = False
-    with _ahead(store.adapter.read(store.stream.collection, None, store.remote_fields)) as fetched:
+    """List everything once, merge it, and look closer at linked records that the listing did not contain.
+
+    It may end at any yield, or be killed anywhere: what was seen is stored with how far it came, and the next call goes on.
+    """
+    if not store.stream.sweep_cursor:
+        store.commit(partial(_forget_swept, store))
+    if store.stream.sweep_cursor != LISTED:
+        is_listed = yield from _list_all(store)
+        if not is_listed:
+            return  # an incomplete listing says nothing about what it did not contain
+    try:
+        brake.look_at_listing(store, tables.count_missing(store.stream))
+        yield from _look_at_missing(store)
+        yield from look_at_unlisted(store)
+        brake.before_deleting(store, SweptRecord.objects.filter(stream=store.stream, gone=True).count())
+    except brake.BrakeApplied:
+        store.commit(partial(store.save_stream, sweep_cursor=""))  # until somebody answers, all this may be different
+        raise
+    yield from _follow(store)
+    store.commit(partial(_forget_swept, store, swept_at=timezone.now(), sweep_cursor=""))
+
+
+def _list_all(store: Store) -> Generator[int, None, bool]:
+    """Answers whether the listing is through.
+
+    One that was gone on with need not say that it is whole: whatever it lacks is read by id before it is believed, so a gap
+    costs requests and nothing else.
+    """
+    begun = store.stream.sweep_cursor.removeprefix("at:")
+    is_whole, stored = False, 0
+    pages = store.adapter.read(store.stream.collection, begun or None, store.remote_fields)
+    with _ahead(pages, store.listen) as fetched:
         for records, page in _gathered(fetched):
+            if stored:  # not after the last one: that the listing is through is still to be stored
+                yield stored
             store.run.counts["read"] = store.run.counts.get("read", 0) + len(records)
-            apply(store, records, listed=True)
-            _note_seen(records)
-            whole = page.whole
-            yield len(records)
-    if not whole:
-        return  # an incomplete listing says nothing about what it did not contain
-    missing = _missing(store)
-    gone = [record for part in _parts(missing) for record in _look_closer(store, part)]
-    _brake(store, len(gone))
-    for part in _parts(gone):
-        apply(store, part)
-        yield len(part)
-    store.commit(lambda: store.save_stream(swept_at=timezone.now()))
+            place: dict[str, Any] = {"sweep_cursor": f"at:{page.cursor}"} if page.cursor else {}
+            apply(store, records, before=partial(_note_seen, store, records), listed=True, **place)
+            is_whole, stored = page.whole, len(records) if place else 0  # without one it could not go on from here
+    is_listed = is_whole or bool(begun)
+    store.commit(partial(store.save_stream, sweep_cursor=LISTED if is_listed else ""))
+    return is_listed
 
 
-def _note_seen(records: Sequence[Record]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO sweep_seen SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
-            [[r.id for r in records if not r.deleted]],
-        )
+def _forget_swept(store: Store, **reached: object) -> None:
+    SweptRecord.objects.filter(stream=store.stream).delete()
+    if reached:
+        store.save_stream(**reached)
 
 
-def _missing(store: Store) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT remote_id FROM integrations_recordlink l WHERE stream_id = %s AND state = 'linked'"
-            " AND remote_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sweep_seen s WHERE s.remote_id = l.remote_id)",
-            [store.stream.pk],
-        )
-        return [remote_id for (remote_id,) in cursor.fetchall()]
+def _note_seen(store: Store, records: Sequence[Record]) -> None:
+    tables.note_swept(store.stream, [record.id for record in records if not record.deleted])
+
+
+def _look_at_missing(store: Store) -> Iterator[int]:
+    while missing := tables.not_swept(store.stream, FETCH):
+        gone = [record.id for record in _look_closer(store, missing)]
+
+        def note(ids: Sequence[str] = missing, gone: Sequence[str] = gone) -> None:
+            tables.note_swept(store.stream, ids, gone)
+
+        store.commit(note)
+        yield len(missing)
+
+
+def _follow(store: Store) -> Iterator[int]:
+    """What lies in their trash goes here too, read once more: it may have been taken out again."""
+    swept = SweptRecord.objects.filter(stream=store.stream, gone=True)
+    while ids := list(swept.order_by("id").values_list("remote_id", flat=True)[:FETCH]):
+        found = [record for record in store.adapter.fetch(store.stream.collection, ids) if record.deleted]
+
+        def note(ids: Sequence[str] = ids) -> None:
+            SweptRecord.objects.filter(stream=store.stream, remote_id__in=ids).update(gone=False)
+
+        apply(store, found, before=note)
+        yield len(ids)
 
 
 def _look_closer(store: Store, ids: Sequence[str]) -> list[Record]:
     """Read by id: those in the trash are deleted; those that nobody can read may be unshared, so they only wait."""
     found = {record.id: record for record in store.adapter.fetch(store.stream.collection, ids)}
     silent = [remote_id for remote_id in ids if remote_id not in found]
-
-    def quarantine() -> None:
-        links = RecordLink.objects.filter(stream=store.stream, remote_id__in=silent, state=LinkState.LINKED)
-        for link in links:
-            reason = _("This record is neither in the table nor in its trash: removed for good, or no longer shared.")
-            store.problems.append(
-                Problem(
-                    "there",
-                    "vanished",
-                    reason,
-                    str(link.record_id),
-                    link.remote_id or "",
-                    str(link.base_local.get(store.entity.title) or ""),
-                )  # fmt: skip
-            )
-
     if silent:
-        store.commit(quarantine)
+        store.commit(lambda: quarantine(store, silent))
     return [record for record in found.values() if record.deleted]
-
-
-def _count_linked(store: Store, ids: Sequence[str]) -> int:
-    """How many records of ours would go with these."""
-    if not ids:
-        return 0
-    return RecordLink.objects.filter(stream=store.stream, remote_id__in=ids, state=LinkState.LINKED).count()
-
-
-def _brake(store: Store, count: int) -> None:
-    total = RecordLink.objects.filter(stream=store.stream, state=LinkState.LINKED).count()
-    if count > max(BRAKE_LEAST, BRAKE_SHARE * total) and not store.stream.brake_lifted:
-        raise BrakeApplied(count, total)
-
-
-def brake_before_push(store: Store) -> None:
-    """Our own deletions that are about to go out count as well."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM integrations_recordlink l WHERE stream_id = %s AND dirty AND state = 'linked'"
-            f' AND NOT EXISTS (SELECT 1 FROM "{store.entity.table}" r WHERE r.id = l.record_id)',  # noqa: S608
-            [store.stream.pk],
-        )
-        _brake(store, cursor.fetchone()[0])
 
 
 def _parts(items: list, size: int = FETCH) -> Iterator[list]:
@@ -267,4 +262,4 @@ def _parts(items: list, size: int = FETCH) -> Iterator[list]:
         yield items[start : start + size]
 
 
-__all__ = ["BrakeApplied", "brake_before_push", "match_held", "pull", "sweep", "sweep_is_due"]
+__all__ = ["match_held", "pull", "read_marked", "sweep", "sweep_is_due"]

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db import OperationalError, connection, reset_queries, transaction
 from django.utils import timezone
 
 from crm import feed, registry
 from crm.feed import Actor
+from crm.fields import new_id
 from integrations.adapters.base import Adapter
 from integrations.models import Direction, Stream, SyncLog
 from integrations.scheduling.leases import Lease
-from integrations.sync import tables
+from integrations.sync import brake, tables
 from integrations.sync.fields import compiled, context
 from integrations.sync.merge import Winner
+from integrations.sync.taking_part import Filters
 from integrations.sync.tally import Contest, Line, Problem, Tally
 from values import Value
 
+if TYPE_CHECKING:
+    from integrations.sync.guard import Guard
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-PLACES = ("cursor", "feed_txid", "feed_id", "listed_at", "exported_at", "swept_at", "brake_lifted")
+PLACES = ("cursor", "feed_txid", "feed_id", "listed_at", "exported_at", "swept_at", "sweep_cursor", "brake_lifted")
 TRIES = 4  # a deadlock with somebody's bulk edit is tried again
 
 
@@ -45,17 +51,31 @@ class Store:
         self.rules = [m.rule for m in self.mapped]
         self.readers = {m.name: registry.reader(m.local, self.people) for m in self.mapped}
         self.around = context()
+        self.filters = Filters(self)
         self.actor = Actor("run", str(run.pk), run.integration.name, stream.origin)
         self.inbound = stream.direction != Direction.EXPORT
         self.outbound = stream.direction != Direction.IMPORT and self.can.write
         self.read_began: dt.datetime | None = None  # the last whole reading of what is new there
         self.read_ended = 0.0  # on the monotonic clock
+        self.listen: Callable[[], None] = lambda: None  # called while it waits; raises when the run shall stop
+        self.sleep: Callable[[float], None] = time.sleep
+        self.patient = False  # nobody waits for this run: what is still being typed may wait
+        self.undoing = False  # what comes now was asked for by a person
+        self.undone: set[tuple[str, str]] = set()  # (record, field) that an undo has just set back here
+        self.spare_ids: list[str] = []  # for records that we are about to create there
         self.own_id = ""  # how the tool names us as an editor, known when a late write of ours may turn up
+        self.virtual = False  # a rehearsal: what is sent goes nowhere
+        self.tells_values = False  # lines of new records carry their values; otherwise the change feed has them
+        self.guard: Guard | None = None  # lets only those effects happen that an approved plan says
+        self.partners: dict[
+            int, list[str]
+        ] = {}  # of links: remote records that were left out and share a key with ours
+        self.met: set[int] = set()  # links whose partners were looked at
         self._clear()
 
     @property
     def remote_fields(self) -> list[str]:
-        return [m.remote.id for m in self.mapped]
+        return list(dict.fromkeys([*(m.remote.id for m in self.mapped), *self.filters.remote_fields]))
 
     def local_values(self, row: registry.Row) -> dict[str, Value]:
         return {name: read(row) for name, read in self.readers.items()}
@@ -87,6 +107,8 @@ class Store:
                     raise
                 log.info("transaction of %s tried again: %s", self.stream.pk, error)
                 self.stream.refresh_from_db(fields=PLACES)  # how far it came is what was stored
+                if self.guard:
+                    self.guard.take_places()
         raise AssertionError("unreachable")
 
     def _hold_version(self) -> None:
@@ -98,7 +120,13 @@ class Store:
     def touch(self, line: Line) -> None:
         self.tally.add(line)
 
+    def fresh_id(self, remote_id: str) -> str:
+        """For the record that is to be made here for a remote one."""
+        return (self.guard and self.guard.record_id(remote_id)) or str(new_id())
+
     def _clear(self) -> None:
+        if self.guard:
+            self.guard.begin()
         self.tally = Tally()
         self.contests: list[Contest] = []
         self.problems: list[Problem] = []
@@ -109,17 +137,7 @@ class Store:
             registry.add_options(self.entity.name, name, sorted(options))
         if self.contests:
             for contest in tables.record_contests(self.run, self.stream, self.contests):
-                self.touch(
-                    Line(
-                        "here",
-                        "conflict",
-                        contest.record_id,
-                        contest.remote_id,
-                        contest.title,
-                        {contest.field: [contest.local, contest.remote]},
-                        contest.winner,
-                    )  # fmt: skip
-                )
+                self.touch(contest.line())
         if self.problems:
             tables.set_aside(self.stream, self.problems)
             for problem in self.problems:
@@ -134,6 +152,9 @@ class Store:
                         f"{problem.field}: {problem.reason}" if problem.field else problem.reason,
                     )  # fmt: skip
                 )
+        if self.guard:
+            self.guard.settle(self.tally)
+        brake.weigh(self)
         tables.insert_lines(self.run, self.stream, self.tally.lines)
         counts = Counter(self.run.counts) + self.tally.counts
         if self.tally.counts:
@@ -146,7 +167,10 @@ class Store:
         """Store facts about the stream; only within `commit`."""
         for name, value in values.items():
             setattr(self.stream, name, value)
-        Stream.objects.filter(pk=self.stream.pk).update(**values)
+        if self.guard:
+            values = self.guard.keep_places(values)
+        if values:
+            Stream.objects.filter(pk=self.stream.pk).update(**values)
 
     def local_edit(self, record_id: str, name: str) -> tuple[dt.datetime | None, str]:
         """When and by whom a field was last changed here, from the change feed."""

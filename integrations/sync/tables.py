@@ -37,14 +37,19 @@ LINK_COLUMNS = (
     "waits_out",
     "dirty",
     "unsure",
+    "reread",
+    "left_out",
+    "flips",
     "remote_version",
     "remote_edited_at",
     "remote_url",
     "linked_at",
 )
-JSON_COLUMNS = {"base_local", "base_remote", "intent", "ghosts", "waiting"}
+JSON_COLUMNS = {"base_local", "base_remote", "intent", "ghosts", "waiting", "flips"}
 JSON_PLACES = [place for place, name in enumerate(LINK_COLUMNS) if name in JSON_COLUMNS]
 KEPT_COLUMNS = tuple(name for name in LINK_COLUMNS if name not in ("stream_id", "linked_at"))
+#: What is set aside so ends when records are paired, or by what a person says; never by waiting.
+BY_A_PERSON = ("ambiguous", "unsure_create")
 RETRY_DELAYS = (dt.timedelta(minutes=10), dt.timedelta(hours=1), dt.timedelta(hours=6), dt.timedelta(days=1))
 
 
@@ -64,6 +69,9 @@ class FreshLink:
     waits_out: bool = False
     dirty: bool = False
     unsure: bool = False
+    reread: bool = False
+    left_out: str = ""
+    flips: dict[str, list] = field(default_factory=dict)
     remote_version: str | None = None
     remote_edited_at: dt.datetime | None = None
     remote_url: str = ""
@@ -216,7 +224,7 @@ def insert_lines(run: SyncLog, stream: Stream, lines: Sequence[Line]) -> None:
     if not lines:
         return
     now = timezone.now()
-    names = "run_id, stream_id, record_id, remote_id, title, side, action, changes, reason, at"
+    names = "run_id, stream_id, record_id, remote_id, title, side, action, changes, before, rules, reason, at"
     with connection.cursor() as cursor, cursor.copy(f"COPY integrations_synclogline ({names}) FROM STDIN") as copy:
         for line in lines:
             copy.write_row(
@@ -229,6 +237,8 @@ def insert_lines(run: SyncLog, stream: Stream, lines: Sequence[Line]) -> None:
                     line.side,
                     line.action,
                     dumps(line.changes),
+                    dumps(line.before) if line.before else None,
+                    dumps(line.rules) if line.rules else None,
                     line.reason,
                     now,
                 ]  # fmt: skip
@@ -246,8 +256,12 @@ def record_contests(run: SyncLog, stream: Stream, contests: Sequence[Contest]) -
             "remote": contest.remote, "remote_raw": contest.remote_raw, "local_at": contest.local_at,
             "remote_at": contest.remote_at, "local_actor": contest.local_actor, "policy": contest.policy, "at": now,
         }  # fmt: skip
-        same = Q(stream=stream, record_id=contest.record_id, field=contest.field)
-        if contest.winner == "ask" and Conflict.objects.filter(same, state=Conflict.State.OPEN).update(**facts):
+        waiting = Conflict.objects.filter(
+            stream=stream, record_id=contest.record_id, field=contest.field, state=Conflict.State.OPEN
+        )
+        if contest.winner != "ask":  # the rule is another one now
+            facts |= {"winner": contest.winner, "state": Conflict.State.SETTLED}
+        if waiting.update(**facts):
             continue
         fresh.append(contest)
         rows.append(
@@ -257,13 +271,25 @@ def record_contests(run: SyncLog, stream: Stream, contests: Sequence[Contest]) -
                 remote_id=contest.remote_id,
                 field=contest.field,
                 critical=contest.critical,
-                winner="" if contest.winner == "ask" else contest.winner,
-                state=Conflict.State.OPEN if contest.winner == "ask" else Conflict.State.SETTLED,
-                **facts,
+                **{"winner": "", "state": Conflict.State.OPEN} | facts,
             )
         )
     Conflict.objects.bulk_create(rows)
     return fresh
+
+
+def last_decisions(stream: Stream, record_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, Value, Value]]:
+    """{(record id, field): (rule, the value that won, the remote value it was decided over)} of the last settled conflict.
+
+    rule: the policy, or "person".
+    """
+    rows = Conflict.objects.filter(stream=stream, record_id__in=record_ids, state=Conflict.State.SETTLED)
+    rows = rows.exclude(winner="").order_by("at", "id")  # without what ended by itself
+    names = ("record_id", "field", "policy", "settled_by", "winner", "local", "remote", "remote_raw")
+    found = {}
+    for record_id, name, policy, by, winner, local, remote, raw in rows.values_list(*names):
+        found[str(record_id), name] = ("person" if by else policy, remote if winner == "remote" else local, raw)
+    return found
 
 
 def set_aside(stream: Stream, problems: Sequence[Problem]) -> None:
@@ -293,14 +319,65 @@ def set_aside(stream: Stream, problems: Sequence[Problem]) -> None:
             kept.save()
 
 
-def forget_vanished(stream: Stream, remote_ids: Sequence[str]) -> None:
-    """What cannot be read any more is no longer set aside for what it held; that it vanished is looked at less and less."""
-    gone = SetAside.objects.filter(stream=stream, side="there", remote_id__in=remote_ids)
-    gone.exclude(code="vanished").delete()
-    for kept in gone:
-        kept.retry_at = timezone.now() + RETRY_DELAYS[min(kept.attempts, len(RETRY_DELAYS) - 1)]
+def note_swept(stream: Stream, ids: Sequence[str], gone: Sequence[str] = ()) -> None:
+    """The full listing has shown these, or they were looked at because it did not; `gone` are those in the trash."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO integrations_sweptrecord (stream_id, remote_id, gone)"
+            " SELECT DISTINCT %s::uuid, id, id = ANY(%s::text[]) FROM unnest(%s::text[]) id"
+            " ON CONFLICT (stream_id, remote_id) DO UPDATE SET gone = excluded.gone",
+            [stream.pk, list(gone), list(ids)],
+        )
+
+
+NOT_SWEPT = """
+    FROM integrations_recordlink l WHERE stream_id = %s AND state = 'linked' AND left_out = '' AND remote_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM integrations_sweptrecord s WHERE s.stream_id = l.stream_id AND s.remote_id = l.remote_id)
+"""
+
+
+def count_missing(stream: Stream) -> int:
+    """How many linked records the full listing did not show, but for those that are known to have vanished."""
+    known = "SELECT remote_id FROM integrations_setaside WHERE stream_id = %s AND code = 'vanished'"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) {NOT_SWEPT} AND l.remote_id NOT IN ({known})", [stream.pk, stream.pk])  # noqa: S608
+        return cursor.fetchone()[0]
+
+
+def not_swept(stream: Stream, limit: int) -> list[str]:
+    """Linked records that the full listing did not show and that nobody has looked at since."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT remote_id {NOT_SWEPT} ORDER BY id LIMIT %s",  # noqa: S608
+            [stream.pk, limit],
+        )
+        return [remote_id for (remote_id,) in cursor.fetchall()]
+
+
+def put_off(stream: Stream, remote_ids: Sequence[str], gone: Sequence[str]) -> None:
+    """These were read again: what still waits is looked at less and less.
+
+    What cannot be read any more (`gone`) is no longer set aside for what it held, only for having vanished.
+    """
+    now = timezone.now()
+    read = SetAside.objects.filter(stream=stream, side="there", remote_id__in=remote_ids)
+    read.filter(remote_id__in=gone).exclude(code="vanished").delete()
+    for kept in read.exclude(code__in=BY_A_PERSON).exclude(retry_at__gt=now):
+        kept.retry_at = now + RETRY_DELAYS[min(kept.attempts, len(RETRY_DELAYS) - 1)]
         kept.attempts += 1
         kept.save(update_fields=["retry_at", "attempts"])
+
+
+def forget_asides_of_gone(stream: Stream, table: str) -> None:
+    """What could not go out of a record that stands here no more, and whose deletion is settled."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM integrations_setaside a WHERE stream_id = %s AND side = 'here' AND record_id IS NOT NULL"
+            f' AND NOT EXISTS (SELECT 1 FROM "{table}" r WHERE r.id = a.record_id) AND NOT EXISTS ('  # noqa: S608
+            "SELECT 1 FROM integrations_recordlink l WHERE l.stream_id = a.stream_id AND l.record_id = a.record_id"
+            " AND l.state IN ('new', 'linked', 'lost'))",
+            [stream.pk],
+        )
 
 
 def fingerprint(value: Value) -> str:
@@ -315,9 +392,11 @@ def blocked_fields(stream: Stream, links: Sequence[RecordLink]) -> dict[str, dic
     ids = [link.record_id for link in links if link.record_id]
     found: dict[str, dict[str, str]] = {}
     now = timezone.now()
-    waits = Q(retry_at__gt=now) | Q(side="there") | Q(code="ambiguous")  # the last one ends by matching, not by waiting
+    waits = Q(retry_at__gt=now) | Q(side="there") | Q(code__in=BY_A_PERSON)
     asides = SetAside.objects.filter(waits, stream=stream, record_id__in=ids)
-    for record_id, side, name, print_ in asides.values_list("record_id", "side", "field", "fingerprint"):
+    for record_id, side, name, print_, code in asides.values_list("record_id", "side", "field", "fingerprint", "code"):
+        if code == "ambiguous":
+            name, print_ = "", ""
         found.setdefault(str(record_id), {})[name] = print_ if side == "here" else ""
     open_ones = Conflict.objects.filter(stream=stream, record_id__in=ids, state=Conflict.State.OPEN)
     for record_id, name in open_ones.values_list("record_id", "field"):

@@ -15,7 +15,7 @@ Changes = dict[str, list[Value]]
 
 @dataclass(slots=True)
 class Line:
-    """One touched record. side: "here" or "there"."""
+    """One touched record, as SyncLogLine keeps it. side: "here" or "there"."""
 
     side: str
     action: str
@@ -24,6 +24,8 @@ class Line:
     title: str = ""
     changes: Changes = field(default_factory=dict)
     reason: str = ""
+    before: dict[str, Value] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -60,6 +62,11 @@ class Contest:
     policy: str
     winner: str
     critical: bool
+
+    def line(self) -> Line:
+        """As the run's lines tell it; the reason is the winner."""
+        changes = {self.field: [self.local, self.remote]}
+        return Line("here", "conflict", self.record_id, self.remote_id, self.title, changes, self.winner)
 
 
 @dataclass(frozen=True, slots=True)

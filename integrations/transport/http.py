@@ -26,6 +26,7 @@ from integrations.adapters import errors
 from integrations.transport import limiter as limiting
 from integrations.transport.addresses import GuardedBackend, PrivateAddress
 from integrations.transport.answers import Answer, UnreadableError, read_answer
+from integrations.transport.breaker import Breaker
 from integrations.transport.classify import classify
 from integrations.transport.limiter import Limiter
 from integrations.transport.secrets import Redactor
@@ -50,6 +51,10 @@ MEGABYTE = 1024 * 1024
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
+class Interrupted(Exception):
+    """Raised by `sleep`: nobody wants this request any more. Only waits are cut short, never a request that is under way."""
+
+
 def only_get_and_head(method: str, path: str) -> bool:
     return method in ("GET", "HEAD")
 
@@ -59,7 +64,9 @@ class Transport:
 
     base_url: from settings or the manifest, never from a tenant; its host may be private, no other may.
     bucket: the name shared by all workers that use the same credential. limits: of that bucket.
+    breaker: of the provider, shared by all its credentials; None for a person who wants to know now.
     waits: backoff in seconds, one per retry. max_wait: longest pause sat through; a longer one raises RateLimited.
+    sleep: may raise Interrupted; the request then ends with the error that it would have waited out.
     before_send: called right before every attempt with whether it is a write; what it raises passes through.
 
     An adapter that knows its API better sets these in its `__init__`:
@@ -75,6 +82,7 @@ class Transport:
         bucket: str,
         limits: Sequence[RateLimit] = (),
         limiter: Limiter | None = None,
+        breaker: Breaker | None = None,
         timeout: float = 60.0,
         waits: Sequence[float] = (1, 2, 4, 8, 16),
         max_wait: float = 60.0,
@@ -91,6 +99,7 @@ class Transport:
         self.bucket = bucket
         self.limits = tuple(limits)
         self.limiter = limiter or limiting.in_process()
+        self.breaker = breaker
         self.timeout = timeout
         self.waits = tuple(waits)
         self.max_wait = max_wait
@@ -115,18 +124,32 @@ class Transport:
         """Raises one of `errors`, or what `before_send` raises."""
         write = not self.is_read(request.method, request.url.path)
         for attempt in range(len(self.waits) + 1):
+            if self.breaker:
+                self.breaker.ask()
             self._wait_for_turn()
             if self.before_send:
                 self.before_send(write)
             outcome = self._attempt(request, write)
             if isinstance(outcome, httpx.Response):
+                self._tell_breaker(None)
                 return outcome
             wait = self._wait_before_retry(outcome, attempt)
             if wait is None:
+                self._tell_breaker(outcome)
                 raise outcome
             self.stats.retried(wait)
-            self.sleep(wait)
+            try:
+                self.sleep(wait)
+            except Interrupted:
+                raise outcome from None  # nothing was written, and the caller knows what to do after this
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _tell_breaker(self, error: errors.AdapterError | None) -> None:
+        """Any answer says that the provider is there; a write whose answer was lost says nothing."""
+        if self.breaker and isinstance(error, errors.Unavailable):
+            self.breaker.failed()
+        elif self.breaker and not isinstance(error, errors.OutcomeUnknown):
+            self.breaker.answered()
 
     def _wait_for_turn(self) -> None:
         # Three looks: a pause that somebody prolongs meanwhile is seen, one that never ends is not sat out.
@@ -141,7 +164,10 @@ class Transport:
 
     def _rest(self, seconds: float) -> None:
         self.stats.rested(seconds)
-        self.sleep(seconds)
+        try:
+            self.sleep(seconds)
+        except Interrupted:
+            raise errors.RateLimited("waiting for our turn was cut short", retry_after=1.0) from None
 
     def _attempt(self, request: httpx.Request, write: bool) -> httpx.Response | errors.AdapterError:
         """One request and its answer, or the error it means (with its cause)."""
@@ -233,4 +259,4 @@ def _connections(base_url: httpx.URL, allow_private: bool) -> httpx.HTTPTranspor
     return inner
 
 
-__all__ = ["Failure", "Limiter", "Stats", "Transport", "only_get_and_head"]
+__all__ = ["Failure", "Interrupted", "Limiter", "Stats", "Transport", "only_get_and_head"]

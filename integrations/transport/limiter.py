@@ -26,8 +26,8 @@ class Limiter:
     """Counts requests per bucket. A bucket is the name that all workers with the same credential share."""
 
     def __init__(self, uri: str = "memory://") -> None:
-        self._storage = cast(Storage, storage_from_string(uri))
-        self._window = MovingWindowRateLimiter(self._storage)
+        self.storage = cast(Storage, storage_from_string(uri))
+        self._window = MovingWindowRateLimiter(self.storage)
         self._booked_at: dict[str, float] = {}  # by this process; several processes each pace themselves
 
     def take(self, bucket: str, limits: Sequence[RateLimit]) -> float:
@@ -51,15 +51,15 @@ class Limiter:
         """Everybody on this bucket waits: the provider said so. A shorter pause never cuts a longer one."""
         if seconds > self.paused(bucket):
             key = f"pause/{bucket}"
-            self._storage.clear(key)
-            self._storage.incr(key, max(1, math.ceil(seconds)))
+            self.storage.clear(key)
+            self.storage.incr(key, max(1, math.ceil(seconds)))
 
     def paused(self, bucket: str) -> float:
         """Seconds that are left of a pause; 0 when there is none."""
         key = f"pause/{bucket}"
-        if not self._storage.get(key):
+        if not self.storage.get(key):
             return 0.0
-        return max(0.0, self._storage.get_expiry(key) - time.time())
+        return max(0.0, self.storage.get_expiry(key) - time.time())
 
     def _pace(self, bucket: str, limit: RateLimit) -> float:
         item = _item(limit)

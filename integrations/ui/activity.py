@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import IntegrationInstance, SyncLog, SyncLogLine
-from integrations.ui import words
+from integrations.ui import picture, undoing, words
 from integrations.ui.paging import by_id, newest_first
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
@@ -22,9 +23,10 @@ LINES = 50
 RUNS = 30
 #: Runs that found both sides in step: most of them, and of no interest when one looks for what happened.
 TOUCHING = ("created_here", "created_there", "updated_here", "updated_there", "deleted_here", "deleted_there",
-            "linked", "conflict", "set_aside")  # fmt: skip
+            "linked", "unlinked", "conflict", "set_aside", "left_out")  # fmt: skip
 QUIET = Q(state=SyncLog.State.DONE) & ~Q(counts__has_any_keys=TOUCHING)
-GLYPHS = {"running": "running", "done": "in_step", "failed": "failing", "cancelled": "paused"}
+ACTIONS = ("created", "updated", "deleted", "restored", "linked", "unlinked", "conflict", "set_aside", "left_out")
+GLYPHS = {"asked": "waiting", "running": "running", "done": "in_step", "failed": "failing", "cancelled": "paused"}
 
 
 def rows(runs: Iterable[SyncLog], integrations: Mapping[UUID, IntegrationInstance]) -> list[dict[str, Any]]:
@@ -50,6 +52,8 @@ def _row(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
 
 
 def _words(run: SyncLog, provider: str) -> str:
+    if run.state == SyncLog.State.ASKED:
+        return _("Waits until the connection is free")
     if run.state == SyncLog.State.RUNNING:
         return words.phase(run.progress.get("phase", "")).capitalize()
     if run.state == SyncLog.State.FAILED:
@@ -91,26 +95,47 @@ def runs(query: Mapping[str, str]) -> dict[str, Any]:
 # --- one run ------------------------------------------------------------------------------------------------------------
 
 
-def of_run(run: SyncLog, action: str) -> dict[str, Any]:
+def of_run(run: SyncLog, chosen: dict[str, str]) -> dict[str, Any]:
+    """For run.html, beside what `lines` answers."""
     provider = tool(run.integration.provider)
-    here = reverse("connections:run", args=[run.integration_id, run.pk])
+    states = SyncLog.State
     trouble = words.trouble(run.error_code, run.error_detail, provider.name) if run.error_code else None
+    undone_by = list(run.undone_by.order_by("-started_at")[:5])
     return {
         "run": run,
         "integration": run.integration,
-        "tool": provider,
         "glyph": GLYPHS[run.state],
+        "is_busy": run.state in (states.ASKED, states.RUNNING),
         "sentence": _words(run, provider.name),
         "trigger": words.trigger(run.trigger),
         "took": took(run),
-        "totals": words.totals(run.counts, provider.name, always=TOUCHING[:4]),
+        "picture": picture.of(
+            run.counts, provider.name, lambda action, side: _link(run, {"action": action, "side": side})
+        ),
         "trouble": trouble,
-        "filters": _filters(run, action, here),
+        "filters": _filters(run, chosen, provider.name),
         "exchanges": [_exchange(one) for one in run.exchanges],
+        "undo_url": undoing.url(run) if undoing.is_possible(run) else "",
+        "undoes": run.undoes,
+        "undone_by": [one for one in undone_by if not (one.undo_scope or {}).get("record_id")],
+        "is_partly_undone": any((one.undo_scope or {}).get("record_id") for one in undone_by),
+        "plan_url": reverse("connections:plan", args=[run.integration_id, run.plan_id]) if run.plan_id else "",
     }
 
 
-def _filters(run: SyncLog, chosen: str, here: str) -> list[dict[str, Any]]:
+def wanted(query: Mapping[str, str]) -> dict[str, str]:
+    """The filters of a run's address; what means nothing is left out."""
+    action, side = query.get("action", ""), query.get("side", "")
+    return {"action": action if action in ACTIONS else "", "side": side if side in ("here", "there") else ""}
+
+
+def _link(run: SyncLog, chosen: Mapping[str, str]) -> str:
+    here = reverse("connections:run", args=[run.integration_id, run.pk])
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    return f"{here}?{query}" if query else here
+
+
+def _filters(run: SyncLog, chosen: dict[str, str], provider: str) -> list[dict[str, Any]]:
     """The actions that this run has lines of, as chips."""
     kinds = {
         "created": _("Created"),
@@ -118,50 +143,67 @@ def _filters(run: SyncLog, chosen: str, here: str) -> list[dict[str, Any]]:
         "deleted": _("Deleted"),
         "restored": _("Brought back"),
         "linked": _("Paired"),
+        "unlinked": _("Parted"),
         "conflict": _("Conflicts"),
         "set_aside": _("Set aside"),
+        "left_out": _("Left as it is"),
     }
     present = set(SyncLogLine.objects.filter(run=run).order_by("action").values_list("action", flat=True).distinct())
-    chips = [{"label": _("All"), "url": here, "active": chosen not in present}]
+    chips = [{"label": _("All"), "url": _link(run, {}), "active": not any(chosen.values())}]
     chips += [
-        {"label": label, "url": f"{here}?action={kind}", "active": kind == chosen}
+        {"label": label, "url": _link(run, {"action": kind}), "active": kind == chosen["action"] and not chosen["side"]}
         for kind, label in kinds.items()
         if kind in present
     ]
-    return chips if len(present) > 1 else []
+    if chosen["side"]:
+        side = _("here") if chosen["side"] == "here" else _("in %(tool)s") % {"tool": provider}
+        label = f"{kinds[chosen['action']]} {side}" if chosen["action"] else words.sentence(side)
+        chips.append({"label": label, "url": _link(run, chosen), "active": True})
+    return chips if len(present) > 1 or chosen["side"] else []
 
 
-def lines(run: SyncLog, action: str, cursor: str) -> dict[str, Any]:
+def lines(run: SyncLog, chosen: dict[str, str], cursor: str, may_undo: bool = False) -> dict[str, Any]:
     """For _run_lines.html: a page of touched records with old and new."""
-    found = SyncLogLine.objects.filter(run=run).select_related("stream").defer("stream__schema")
-    if action:
-        found = found.filter(action=action)
-    page = by_id(found, cursor, LINES)
+    found = SyncLogLine.objects.filter(run=run, **{name: value for name, value in chosen.items() if value})
+    page = by_id(found.select_related("stream").defer("stream__schema", "before"), cursor, LINES)
     held: dict[str, list[dict[str, Any]]] = {}
     for line in page.items:
         for at in (0, 1):
             held.setdefault(line.stream.entity, []).append({name: pair[at] for name, pair in line.changes.items()})
     shown = Shown(held)
     provider = tool(run.integration.provider).name
-    here = reverse("connections:run", args=[run.integration_id, run.pk])
+    may_undo = may_undo and undoing.is_possible(run)
     return {
-        "lines": [_line(line, provider, shown) for line in page.items],
+        "lines": [_line(run, line, provider, shown, may_undo) for line in page.items],
         "tool": tool(run.integration.provider),
-        "more_url": f"{here}?action={action}&after={page.next}" if page.next else "",
+        "more_url": _link(run, chosen | {"after": page.next}) if page.next else "",
         "started": bool(cursor),
     }
 
 
-def _line(line: SyncLogLine, provider: str, shown: Shown) -> dict[str, Any]:
+def _line(run: SyncLog, line: SyncLogLine, provider: str, shown: Shown, may_undo: bool) -> dict[str, Any]:
     url = reverse("records:detail", args=[line.stream.entity, line.record_id]) if line.record_id else ""
+    wrote = may_undo and line.record_id and line.action in undoing.ACTIONS
+    changes = shown.changes(line.stream.entity, line.changes, line.side, line.action == "created")
+    ruled, shared = words.with_rules(changes, line.changes, line.rules, provider)
     return {
         "title": line.title or _("without a name"),
         "url": url if line.action != "deleted" or line.side == "there" else "",
         "what": words.action(line.action, line.side, provider),
         "side": line.side if line.action in ("created", "updated", "deleted", "restored") else "",
-        "reason": line.reason,
+        "reason": words.winner(line.reason, provider) if line.action == "conflict" else line.reason or shared,
         "at": line.at,
-        "changes": shown.changes(line.stream.entity, line.changes, line.side, line.action == "created"),
+        "undo_url": undoing.url(run, line.record_id) if wrote else "",
+        "changes": [
+            change
+            | {"both": line.action == "conflict"}
+            | {
+                "undo_url": undoing.url(run, line.record_id, change["name"])
+                if wrote and line.action == "updated"
+                else ""
+            }
+            for change in ruled
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from crm import registry
 from integrations.adapters.base import Auth, Collection
 from integrations.models import Deletions, Direction, Frequency, Matching, Policy, Stream
+from integrations.services import rules
 from integrations.services.connect import Refused
 from integrations.services.cost import Cost
 
@@ -148,6 +149,8 @@ class StreamForm(RefusableForm):
         self.stream = stream
         self.entity_label = dict(entity_choices()).get(stream.entity, stream.entity)
         self.fields["match_fields"].choices = _keys(stream)
+        impossible = rules.impossible_deletions(stream)  # the page of all rules says why
+        self.fields["deletions"].choices = [one for one in Deletions.choices if one[0] not in impossible]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

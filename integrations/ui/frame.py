@@ -8,9 +8,11 @@ from integrations.models import Conflict, IntegrationInstance, Status
 
 #: Stopped as a whole, or one of its tables did.
 NEEDS_SOMEBODY = Q(status=Status.ATTENTION) | Q(status=Status.ACTIVE, streams__problem_code__gt="")
+#: Critical fields that clashed and were settled by a rule.
+UNSEEN = Q(state=Conflict.State.SETTLED, critical=True, seen_at=None)
 
 
 def inbox_count() -> int:
     """How many things wait for a person."""
-    open_conflicts = Conflict.objects.filter(state=Conflict.State.OPEN).count()
-    return open_conflicts + IntegrationInstance.objects.filter(NEEDS_SOMEBODY).distinct().count()
+    to_see = Conflict.objects.filter(Q(state=Conflict.State.OPEN) | UNSEEN).count()
+    return to_see + IntegrationInstance.objects.filter(NEEDS_SOMEBODY).distinct().count()

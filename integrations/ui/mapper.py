@@ -16,7 +16,7 @@ from crm import registry
 from integrations.adapters import errors
 from integrations.adapters.base import Field as RemoteField
 from integrations.adapters.registry import adapter_class
-from integrations.models import Stream
+from integrations.models import FieldMapping, Stream
 from integrations.services import preview as previewing
 from integrations.services import streams
 from integrations.services.connect import Refused
@@ -92,12 +92,12 @@ class Mapper:
         except Refused as refused:
             self.error = str(refused)
 
-    def wanted(self) -> list[dict[str, str]]:
+    def wanted(self) -> list[dict[str, Any]]:
         """For `streams.set_mappings`; what is saved with a pair and not shown here (its options, its rule) stays."""
         kept = {(one.remote, one.local): one for one in self.stream.mappings.all()}
         return [
             {"remote": one.remote, "local": one.local, "direction": one.direction}
-            | ({"options": old.options, "policy": old.policy} if (old := kept.get((one.remote, one.local))) else {})
+            | _unseen(kept.get((one.remote, one.local)))
             for one in self.choices
             if one.local
         ]
@@ -280,3 +280,8 @@ class Mapper:
     def _gone_name(self, one: Choice) -> str:
         saved = next((m.remote_name for m in self.stream.mappings.all() if m.remote == one.remote), "")
         return saved or one.remote
+
+
+def _unseen(old: FieldMapping | None) -> dict[str, Any]:
+    """What a saved pair has beside what the mapper shows."""
+    return {"options": old.options, "policy": old.policy, "critical": old.critical} if old else {}

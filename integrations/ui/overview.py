@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import formats, timezone
@@ -12,8 +14,9 @@ from django.utils.translation import ngettext
 
 from integrations.models import Conflict, IntegrationInstance, RecordLink, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
+from integrations.services import lifecycle, waiting
 from integrations.services import standing as counting
-from integrations.ui import activity, problems, status, words
+from integrations.ui import activity, plans, problems, status, words
 from integrations.ui.tools import tool
 
 RUNS = 8
@@ -25,9 +28,10 @@ def live(integration: IntegrationInstance) -> dict[str, Any]:
     running = SyncLog.objects.filter(integration=integration, state=SyncLog.State.RUNNING).first()
     due = Due.objects.filter(pk=integration.pk).first()
     streams = list(integration.streams.defer("schema"))
+    left = status.unsettled([integration.pk]).get(integration.pk, status.Unsettled())
     return {
         "integration": integration,
-        "standing": status.standing(integration, running, due, streams),
+        "standing": status.standing(integration, running, due, streams, left),
         "progress": _progress(running, integration, streams) if running else None,
         "due": due,
     }
@@ -79,6 +83,10 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
             if stream.problem_code not in ("", integration.status_code)  # that one is told above
         ],
         "groups": problems.shown(groups),
+        "waits": _waits(integration, provider.name),
+        "warning": _warning(integration, provider.name),
+        "plan": _plan(integration, provider.name),
+        "is_catching_up": lifecycle.is_catching_up(integration),
         "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
         "runs": activity.rows(integration.runs.exclude(activity.QUIET)[:RUNS], {integration.pk: integration}),
         "due": Due.objects.filter(pk=integration.pk).first(),
@@ -102,6 +110,9 @@ def _stream(stream: Stream, counts: counting.Counts, provider: str) -> dict[str,
         "fields": len(stream.mappings.all()),
         "can_begin": not stream.is_active and not stream.problem_code,
         "url": reverse("connections:mapping", args=[stream.integration_id, stream.pk]),
+        "health_url": reverse("connections:health", args=[stream.integration_id, stream.pk]),
+        "rules_url": reverse("connections:table_rules", args=[stream.integration_id, stream.pk]),
+        "filtered": sum(len(side) for side in (stream.filters or {}).values()),
     }
 
 
@@ -114,7 +125,7 @@ def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: 
         "title": trouble.title,
         "text": trouble.text,
         "since": integration.status_since,
-        "action": status.mend(integration, trouble.mend) if trouble.mend != "brake" else None,
+        "action": status.mend(integration, trouble.mend) if trouble.mend != "go_on" else None,
         "brakes": [
             {
                 "table": stream.collection_name,
@@ -122,13 +133,61 @@ def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: 
             }
             for stream in _braked(streams)
         ]
-        if trouble.mend == "brake"
+        if trouble.mend == "go_on"
         else [],
     }
 
 
+def _waits(integration: IntegrationInstance, provider: str) -> str:
+    """While it stands still: how much of ours waits to go out. On their side the tool keeps what waits."""
+    if integration.status == Status.ACTIVE and not integration.failures:
+        return ""
+    number = waiting.count(integration.pk)
+    if not number:
+        return _("No change of yours waits here. What changes in %(tool)s is read when it goes on.") % {
+            "tool": provider
+        }
+    said = ngettext(
+        "%(n)s change waits here for %(tool)s; nothing is lost.",
+        "%(n)s changes wait here for %(tool)s; nothing is lost.",
+        number,
+    )
+    return said % {"n": _number(number), "tool": provider}
+
+
+def _warning(integration: IntegrationInstance, provider: str) -> dict[str, str] | None:
+    """It has failed for long and is going to be paused."""
+    if integration.status != Status.ACTIVE or not (integration.warned_at and integration.failing_since):
+        return None
+    pauses_at = integration.failing_since + dt.timedelta(hours=settings.FAILING_PAUSE_HOURS)
+    day = {"tool": provider, "since": _moment(integration.failing_since), "until": _moment(pauses_at)}
+    return {
+        "title": _("The sync with %(tool)s has failed since %(since)s") % day,
+        "text": _("It is tried again by itself. If nothing changes it is paused on %(until)s; changes go on waiting.")
+        % day,
+    }
+
+
+def _moment(at: dt.datetime) -> str:
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
+def _plan(integration: IntegrationInstance, provider: str) -> dict[str, Any] | None:
+    """A plan that is being made, waits for somebody, or is being carried out."""
+    plan = plans.latest(integration)
+    if plan is None:
+        return None
+    return {
+        "url": reverse("connections:plan", args=[integration.pk, plan.pk]),
+        "state": plan.state,
+        "title": plans.heading(plan),
+        "summary": words.expected(plan.counts, provider) if plan.state == plan.State.READY else "",
+        "made_at": plan.made_at,
+    }
+
+
 def _braked(streams: list[Stream]) -> list[Stream]:
-    return [stream for stream in streams if stream.problem_code == "brake"] or streams
+    return [stream for stream in streams if stream.problem_code in ("brake", "brake_overwrites")] or streams
 
 
 def _stream_trouble(stream: Stream, provider: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,7 +14,9 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from crm.feed import Actor
 from integrations.services.connect import Refused
 
 View = Callable[..., HttpResponse]
@@ -43,6 +46,24 @@ def may(request: HttpRequest, role: str) -> bool:
     return request.membership.may(role)
 
 
+def actor(request: HttpRequest) -> Actor:
+    return Actor("user", str(request.user.pk), str(request.user))
+
+
+def is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def back_to(request: HttpRequest, otherwise: str) -> str:
+    """The page of ours that the form named, or the usual one."""
+    asked = request.POST.get("back", "")
+    return asked if asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None) else otherwise
+
+
 def two_bodies(view: View) -> View:
     """One address, a page or a part of it: caches must know."""
 
@@ -55,11 +76,15 @@ def two_bodies(view: View) -> View:
     return answered
 
 
-def told(request: HttpRequest, act: Callable[[], object], success: str, back: str) -> HttpResponse:
-    """Do it, say how it went, go back: a redirect, or for htmx a message and a hint that the page moved on."""
-    level, text = "success", success
+def told(request: HttpRequest, act: Callable[[], object], success: str | Callable[[], str], back: str) -> HttpResponse:
+    """Do it, say how it went, go back: a redirect, or for htmx a message and a hint that the page moved on.
+
+    success: the words, or what finds them once it is done.
+    """
+    level = "success"
     try:
         act()
+        text = success if isinstance(success, str) else success()
     except Refused as refused:
         level, text = "error", str(refused)
     if is_htmx(request):

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from crm import registry
 from integrations.models import SetAside
 from integrations.services.standing import Group
+from integrations.sync.tables import BY_A_PERSON
 from integrations.ui.tools import tool
 
 
@@ -38,6 +39,12 @@ def _group(group: Group, entity: registry.Entity) -> dict[str, Any]:
         "table": group.stream.collection_name,
         "examples": [_example(one, group) for one in group.examples],
         "more": max(group.count - len(group.examples), 0),
+        "retry_url": reverse("inbox:retry", args=[group.examples[0].pk])
+        if group.examples and group.code not in BY_A_PERSON
+        else "",
+        "choose_url": reverse("connections:matches", args=[group.stream.integration_id, group.stream.pk])
+        if group.code == "ambiguous"
+        else "",
         "mapping_url": reverse("connections:mapping", args=[group.stream.integration_id, group.stream.pk])
         if group.field
         else "",

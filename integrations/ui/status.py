@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.registry import ENTITIES
-from integrations.models import IntegrationInstance, Status, Stream, SyncLog
+from integrations.models import Conflict, IntegrationInstance, LinkState, RecordLink, SetAside, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
 from integrations.services import setup
 from integrations.ui import words
 from integrations.ui.tools import tool
 
 DAYS = 14
+TO_SEND = (LinkState.NEW, LinkState.LINKED, LinkState.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,20 @@ class Standing:
     is_busy: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """failing: values set aside, and conflicts that wait for a person. waiting: records that are still to be sent."""
+
+    failing: int = 0
+    waiting: int = 0
+
+
 def standing(
-    integration: IntegrationInstance, running: SyncLog | None, due: Due | None, streams: Sequence[Stream]
+    integration: IntegrationInstance,
+    running: SyncLog | None,
+    due: Due | None,
+    streams: Sequence[Stream],
+    left: Unsettled,
 ) -> Standing:
     provider = tool(integration.provider).name
     if integration.status == Status.DRAFT:
@@ -48,6 +62,8 @@ def standing(
         return Standing("running", progress(running), is_busy=True)
     if integration.status == Status.PAUSED:
         sentence = _("Paused. Changes wait on both sides.")
+        if integration.status_code:
+            sentence = f"{words.trouble(integration.status_code, integration.status_detail, provider).title}."
         if running:
             sentence = _("Pausing: the run stops at its next page.")
         action = {"label": _("Resume"), "url": reverse("connections:resume", args=[integration.pk]), "post": True}
@@ -57,7 +73,12 @@ def standing(
     if integration.failures and due and due.due_at:
         sentence = _("%(tool)s did not answer. The next try is at %(time)s.")
         clock = formats.time_format(timezone.localtime(due.due_at), "TIME_FORMAT")
-        return Standing("waiting", sentence % {"tool": provider, "time": clock})
+        told = sentence % {"tool": provider, "time": clock}
+        if integration.warned_at and integration.failing_since:
+            warning = _("Runs have failed since %(day)s; if this goes on, the connection is paused.")
+            day = formats.date_format(timezone.localtime(integration.failing_since), "SHORT_DATE_FORMAT")
+            return Standing("failing", f"{told} {warning % {'day': day}}")
+        return Standing("waiting", told)
     if troubled := next((stream for stream in streams if stream.problem_code), None):
         trouble = words.trouble(troubled.problem_code, troubled.problem_detail, provider)
         action = {
@@ -65,7 +86,24 @@ def standing(
             "url": reverse("connections:mapping", args=[integration.pk, troubled.pk]),
         }
         return Standing("failing", f"{troubled.collection_name}: {trouble.title}.", action)
+    if left.failing:
+        sentence = ngettext("%(n)s thing needs a look.", "%(n)s things need a look.", left.failing)
+        return Standing("waiting", sentence % {"n": formats.number_format(left.failing, force_grouping=True)})
+    if left.waiting:
+        sentence = ngettext("%(n)s record waits to be sent.", "%(n)s records wait to be sent.", left.waiting)
+        return Standing("waiting", sentence % {"n": formats.number_format(left.waiting, force_grouping=True)})
     return Standing("in_step", covers(streams, provider))
+
+
+def unsettled(ids: Sequence[UUID]) -> dict[UUID, Unsettled]:
+    """What keeps these integrations from being in step, in three queries; those that are settled are absent."""
+    failing: Counter[UUID] = Counter()
+    for asked in (SetAside.objects.all(), Conflict.objects.filter(state=Conflict.State.OPEN)):
+        counted = asked.filter(stream__integration__in=ids).values_list("stream__integration").order_by()
+        failing.update(dict(counted.annotate(Count("id"))))
+    waits = RecordLink.objects.filter(stream__integration__in=ids, dirty=True, left_out="", state__in=TO_SEND)
+    waiting = dict(waits.values_list("stream__integration").annotate(Count("id")).order_by())
+    return {pk: Unsettled(failing[pk], waiting.get(pk, 0)) for pk in failing.keys() | waiting.keys()}
 
 
 def _of_draft(integration: IntegrationInstance) -> Standing:
@@ -78,15 +116,20 @@ def _of_draft(integration: IntegrationInstance) -> Standing:
 
 def mend(integration: IntegrationInstance, what: str) -> dict[str, Any] | None:
     """The one button for a trouble."""
-    if what == "reconnect":
-        return {"label": _("Reconnect"), "url": reverse("connections:reconnect", args=[integration.pk])}
-    if what == "mapping":
-        return {"label": _("Look at the mapping"), "url": reverse("connections:tables", args=[integration.pk])}
-    if what == "resume":
-        return {"label": _("Resume"), "url": reverse("connections:resume", args=[integration.pk]), "post": True}
-    if what == "brake":
-        return {"label": _("See what it is about"), "url": reverse("connections:detail", args=[integration.pk])}
-    return None
+    leads = {
+        "reconnect": (_("Reconnect"), "connections:reconnect"),
+        "fix_mapping": (_("Look at the mapping"), "connections:tables"),
+        "choose_table": (_("Look at the tables"), "connections:tables"),
+        "go_on": (_("See what it is about"), "connections:detail"),
+        "look": (_("See what it is about"), "connections:detail"),
+        "resume": (_("Resume"), "connections:resume"),
+        "contact_support": (_("Resume"), "connections:resume"),  # the text says whom to write to
+    }
+    if what not in leads:
+        return None
+    label, name = leads[what]
+    action: dict[str, Any] = {"label": label, "url": reverse(name, args=[integration.pk])}
+    return action | {"post": True} if name == "connections:resume" else action
 
 
 def progress(run: SyncLog) -> str:
@@ -126,7 +169,7 @@ def _join(names: list[str]) -> str:
 
 
 def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict[str, Any]]:
-    """All connections (or these) as ui/_connection.html takes them: five queries, however many there are."""
+    """All connections (or these) as ui/_connection.html takes them: eight queries, however many there are."""
     shown = list(IntegrationInstance.objects.all()) if integrations is None else list(integrations)
     ids = [one.pk for one in shown]
     running = {run.integration_id: run for run in SyncLog.objects.filter(integration__in=ids, state="running")}
@@ -138,11 +181,13 @@ def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict
     last = dict(
         ended.order_by("integration", "-started_at").distinct("integration").values_list("integration", "ended_at")
     )
-    days = _days(ids)
-    return [
-        _row(one, standing(one, running.get(one.pk), due.get(one.pk), streams.get(one.pk, [])), last.get(one.pk), days)
-        for one in shown
-    ]
+    days, left = _days(ids), unsettled(ids)
+
+    def stands(one: IntegrationInstance) -> Standing:
+        mine = streams.get(one.pk, [])
+        return standing(one, running.get(one.pk), due.get(one.pk), mine, left.get(one.pk, Unsettled()))
+
+    return [_row(one, stands(one), last.get(one.pk), days) for one in shown]
 
 
 def _row(one: IntegrationInstance, how: Standing, last: dt.datetime | None, days: dict[Any, Any]) -> dict[str, Any]:

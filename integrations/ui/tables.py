@@ -79,13 +79,13 @@ def _speaks_of(one: Collection, wanted: str) -> bool:
 # --- from one mapping to the next ----------------------------------------------------------------------------------------
 
 
-def tabs(stream: Stream) -> list[dict[str, Any]]:
-    """The pairs of a connection, to go from one mapping to another."""
+def tabs(stream: Stream, name: str = "connections:mapping") -> list[dict[str, Any]]:
+    """The pairs of a connection, to go from the page `name` of one to that of another."""
     every = list(stream.integration.streams.defer("schema"))
     return [
         {
             "label": f"{one.collection_name} · {plural(one.entity)}",
-            "url": reverse("connections:mapping", args=[one.integration_id, one.pk]),
+            "url": reverse(name, args=[one.integration_id, one.pk]),
             "active": one.pk == stream.pk,
         }
         for one in every

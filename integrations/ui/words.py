@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import Direction
+from integrations.services import failures
 
 Counts = Mapping[str, int]
 
@@ -26,9 +26,14 @@ SIDES = {
     "linked": "",
     "conflict": "",
     "ambiguous": "",
+    "unlinked": "",
     "set_aside": "",
+    "left_out": "",
     "skipped": "",
 }
+
+#: What a run also did, told after what it wrote.
+BESIDE = ("unlinked", "conflict", "set_aside", "left_out")
 
 
 def done(key: str, tool: str, number: int) -> str:
@@ -43,6 +48,8 @@ def done(key: str, tool: str, number: int) -> str:
         "linked": ngettext("paired with the record that was there", "paired with the records that were there", number),
         "conflict": ngettext("changed on both sides", "changed on both sides", number),
         "set_aside": ngettext("set aside with a reason", "set aside with a reason", number),
+        "unlinked": ngettext("parted from its partner", "parted from their partners", number),
+        "left_out": ngettext("left as it is, with the reason", "left as they are, with the reason", number),
         "skipped": ngettext("left as it is", "left as they are", number),
         "ambiguous": _("with several possible partners"),
     }[key] % {"tool": tool}
@@ -62,6 +69,8 @@ def planned(key: str, tool: str, number: int) -> str:
         ),
         "conflict": ngettext("differs on both sides", "differ on both sides", number),
         "set_aside": ngettext("will wait with a reason", "will wait with a reason", number),
+        "unlinked": ngettext("will be parted from its partner", "will be parted from their partners", number),
+        "left_out": ngettext("stays as it is, with the reason", "stay as they are, with the reason", number),
         "skipped": ngettext("stays as it is", "stay as they are", number),
         "ambiguous": ngettext(
             "has several possible partners and waits for you", "have several possible partners and wait for you", number
@@ -86,8 +95,16 @@ def summary(counts: Counts, tool: str) -> str:
     parts = [_of_side(counts, side, keys, tool) for side, keys in kinds.items() if keys]
     if not parts and counts.get("linked"):
         parts = [_told(counts["linked"], done("linked", tool, counts["linked"]))]
-    parts += [_told(counts[key], done(key, tool, counts[key])) for key in ("conflict", "set_aside") if counts.get(key)]
+    parts += [_told(counts[key], done(key, tool, counts[key])) for key in BESIDE if counts.get(key)]
     return ", ".join(parts) if parts else _("Nothing to do: both sides agree")
+
+
+def expected(counts: Counts, tool: str) -> str:
+    """What a plan would do, in one sentence."""
+    parts = [
+        _told(counts[key], planned(key, tool, counts[key])) for key in SIDES if key != "skipped" and counts.get(key)
+    ]
+    return ", ".join(parts) if parts else _("Nothing would change: both sides agree")
 
 
 def _of_side(counts: Counts, side: str, keys: list[str], tool: str) -> str:
@@ -103,6 +120,11 @@ def _of_side(counts: Counts, side: str, keys: list[str], tool: str) -> str:
 
 def _told(number: int, what: str) -> str:
     return f"{formats.number_format(number, force_grouping=True)} {what}"
+
+
+def sentence(text: str) -> str:
+    """With a capital first letter; the others stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def records(number: int) -> str:
@@ -123,6 +145,8 @@ def trigger(value: str) -> str:
         "api": _("asked for by a program"),
         "schedule": _("by the schedule"),
         "webhook": _("because the tool called"),
+        "plan": _("to carry out a plan"),
+        "undo": _("to take a run back"),
     }.get(value, value)
 
 
@@ -145,8 +169,10 @@ def action(value: str, side: str, tool: str) -> str:
             "deleted": _("Deleted in %(tool)s"),
             "restored": _("Brought back in %(tool)s"),
             "linked": _("Paired"),
+            "unlinked": _("Parted"),
             "set_aside": _("Set aside"),
             "conflict": _("Conflict"),
+            "left_out": _("Left as it is"),
         }.get(value, value) % place
     return {
         "created": _("Created here"),
@@ -154,14 +180,16 @@ def action(value: str, side: str, tool: str) -> str:
         "deleted": _("Deleted here"),
         "restored": _("Brought back here"),
         "linked": _("Paired"),
+        "unlinked": _("Parted"),
         "set_aside": _("Set aside"),
         "conflict": _("Conflict"),
+        "left_out": _("Left as it is"),
     }.get(value, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happened, what it means and what to do. mend: reconnect, resume, brake, mapping or ""."""
+    """What happened, what it means and what to do. mend: one of failures.Button."""
 
     title: str
     text: str
@@ -170,47 +198,51 @@ class Trouble:
 
 def trouble(code: str, detail: str, tool: str) -> Trouble:
     """An error code of a run, a stream or an integration, for a person."""
+    told = failures.tell(code, detail, tool)
+    waits = (
+        "" if failures.of(code).effect == failures.Effect.NONE else _("Nothing is lost: changes wait on both sides.")
+    )
+    return Trouble(told.title, f"{told.text} {waits}".strip(), told.action)
+
+
+def rule(code: str, tool: str) -> str:
+    """Why a field went the way it went; "" for a code that says nothing to a person."""
     place = {"tool": tool}
-    waits = _("Nothing is lost: changes wait on both sides.")
-    if code == "brake":
-        count, total = [*re.findall(r"\d+", detail), "?", "?"][:2]
-        return Trouble(
-            _("A run stopped before it would delete %(count)s of %(total)s records") % {"count": count, "total": total},
-            _("If you want that, let it go on. If not, bring the records back in %(tool)s, or leave the pair paused.")
-            % place,
-            "brake",
-        )
-    known = {
-        "authentication_failed": (
-            _("%(tool)s does not accept the key any more"),
-            _("Reconnect with a valid key."),
-            "reconnect",
-        ),
-        "access_denied": (
-            _("%(tool)s does not let this connection do its work"),
-            _("Give it the missing access in %(tool)s, then resume; or reconnect with another key."),
-            "resume",
-        ),
-        "not_found": (
-            _("A table is gone, or is no longer shared with this connection"),
-            _("Share it again in %(tool)s and resume, or remove it from this connection."),
-            "resume",
-        ),
-        "schema_changed": (
-            _("A table in %(tool)s looks different from what was mapped"),
-            _("A field was renamed, removed or changed its type. Look at the mapping, then resume."),
-            "mapping",
-        ),
-        "rate_limited": (_("%(tool)s asks us to slow down"), _("The sync goes on by itself when it may."), ""),
-        "unavailable": (_("%(tool)s does not answer at the moment"), _("The sync is tried again by itself."), ""),
-        "outcome_unknown": (_("An answer of %(tool)s was lost"), _("The next run looks what became of it."), ""),
-        "provider_off": (_("%(tool)s is switched off here"), _("The staff of Raccord switched it off for now."), ""),
-        "internal_error": (_("A run met a fault of ours"), _("It is tried again by itself, and we were told."), ""),
-    }
-    if code == "schema_changed" and detail.startswith("“"):
-        title = _("Mapped fields are gone, or hold something else now: %(fields)s") % {"fields": detail}
-        return Trouble(title, f"{_('Choose what takes their place, or stop keeping them in step.')} {waits}", "mapping")
-    if code in known:
-        title, text, mend = known[code]
-        return Trouble(title % place, f"{text % place} {waits}", mend)
-    return Trouble(_("The last run could not finish"), f"{detail} {waits}".strip(), "resume")
+    return {
+        "theirs": _("Only changed in %(tool)s"),
+        "ours": _("Only changed here"),
+        "same": _("Both sides wrote the same"),
+        "first_meeting": _("The two records met for the first time"),
+        "newest": _("Changed on both sides: the newest edit won"),
+        "local": _("Changed on both sides: the rule says that here wins"),
+        "remote": _("Changed on both sides: the rule says that %(tool)s wins"),
+        "fill": _("Filled in, because it was empty"),
+        "ask": _("Changed on both sides: a person is asked"),
+        "person": _("A person chose this value"),
+        "undo": _("Taken back"),
+    }.get(code, "") % place
+
+
+def winner(code: str, tool: str) -> str:
+    """A conflict's line keeps its winner as the reason."""
+    return {
+        "local": _("What stood here won"),
+        "remote": _("What stood in %(tool)s won") % {"tool": tool},
+        "": _("Waits for a decision in the inbox"),
+    }.get(code, code)
+
+
+def with_rules(
+    shown: list[dict[str, Any]], changes: Mapping[str, Any], rules: Mapping[str, str] | None, tool: str
+) -> tuple[list[dict[str, Any]], str]:
+    """Changes as ui/_diff.html takes them, each with its rule; and the rule by itself where all have the same.
+
+    `shown` stands in the order of `changes`.
+    """
+    said = [rule((rules or {}).get(name, ""), tool) for name in changes]
+    shared = said[0] if len(set(said)) == 1 else ""
+    told = [
+        change | {"reason": "" if shared else why, "name": name}
+        for change, why, name in zip(shown, said, changes, strict=True)
+    ]
+    return told, shared

@@ -95,7 +95,7 @@
     if (none) { all("input[data-select]", none).forEach((box) => { box.checked = false; }); countChosen(none); }
     const box = target.closest("input[data-select]");
     if (box) {
-      const boxes = all("input[data-select]", box.closest("table"));
+      const boxes = all("input[data-select]", box.closest("table, [data-bulk]"));
       const [from, to] = [boxes.indexOf(lastBox), boxes.indexOf(box)].sort((a, b) => a - b);
       if (event.shiftKey && from >= 0) boxes.slice(from, to + 1).forEach((other) => { other.checked = box.checked; });
       lastBox = box;

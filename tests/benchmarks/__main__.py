@@ -7,9 +7,11 @@ Prints ratios, because absolute times say more about the machine than about the 
 * the requests of a quiet sync of 100,000 links;
 * the peak memory of importing 10,000 and 100,000 records;
 * making a tenant by cloning the template, beside migrating a new schema;
-* dispatching what is due among the rows of 10,000 tenants.
+* a plan of that import: making it, downloading it, carrying it out;
+* dispatching what is due among the rows of 10,000 tenants;
+* how much longer fifty small tenants wait beside one tenant's first import of 100,000 records (`fairness.py`).
 
-`python -m tests.benchmarks quick` takes smaller numbers.
+`python -m tests.benchmarks quick` takes smaller numbers, `python -m tests.benchmarks fairness` only the last part.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = int(os.environ.get("BENCH_PORT", "9077"))
+CONTROL = f"http://127.0.0.1:{PORT}/_control/notion"
 TOKEN = "ntn_sandbox_demo"
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Notion-Version": "2026-03-11"}
 
 
 def main() -> None:
+    if "fairness" in sys.argv[1:]:
+        return fairness()
     quick = "quick" in sys.argv[1:]
     few, many = (2_000, 10_000) if quick else (20_000, 100_000)
     small = 1_000 if quick else 10_000
@@ -48,6 +53,11 @@ def main() -> None:
         print(f"quiet sync of {more['links']:,} links         {more['quiet_requests']:4} requests (at most 3)")
         print(f"peak memory, {small:,} records        {less['peak_mb']:7.0f} MB")
         print(f"peak memory, {many:,} records       {more['peak_mb']:7.0f} MB")
+        plan = part("plan")
+        print(f"plan of {plan['lines']:,} lines          {plan['seconds']:7.2f} s (import {more['seconds']:.2f} s)")
+        print(f"  peak memory                     {plan['peak_mb']:7.0f} MB")
+        print(f"  as CSV, {plan['rows']:,} rows         {plan['download']:7.2f} s")
+        print(f"  carried out                     {plan['carried_out']:7.2f} s, {plan['left_out']} left out")
     finally:
         sandbox.terminate()
         sandbox.wait()
@@ -55,6 +65,26 @@ def main() -> None:
     print(f"tenant by cloning the template    {tenant['clone']:7.2f} s, by migrating {tenant['migrate']:.2f} s")
     due = part("dispatch")
     print(f"dispatch, 10 due of 10,000        {due['many'] * 1000:7.2f} ms, of 10: {due['few'] * 1000:.2f} ms")
+    fairness(many)
+
+
+def fairness(many: int = 100_000) -> None:
+    sandbox = start_sandbox()
+    try:
+        seed(many)
+        httpx.post(f"{CONTROL}/seed", json={"seed": "crm", "contacts": 25}, timeout=300).raise_for_status()
+        found = part("fairness")
+    finally:
+        sandbox.terminate()
+        sandbox.wait()
+    print(f"fifty small tenants beside an import of {many:,} records ({found['imported']:,} came in meanwhile)")
+    for kind, words in (("crowd", "all ask at once"), ("single", "one after the other")):
+        alone, beside = found["alone"][kind], found["beside"][kind]
+        for name in ("median", "p95"):
+            ratio = beside[name] / alone[name]
+            print(
+                f"  {words:20} {name:7} {alone[name]:6.2f} s alone {beside[name]:6.2f} s beside {ratio:6.2f} (at most 2)"
+            )
 
 
 def start_sandbox() -> subprocess.Popen[bytes]:
@@ -73,9 +103,8 @@ def start_sandbox() -> subprocess.Popen[bytes]:
 
 
 def seed(number: int) -> None:
-    control = f"http://127.0.0.1:{PORT}/_control/notion"
-    httpx.post(f"{control}/reset", json={}).raise_for_status()
-    httpx.post(f"{control}/seed", json={"seed": "bulk", "records": number}, timeout=300).raise_for_status()
+    httpx.post(f"{CONTROL}/reset", json={}).raise_for_status()
+    httpx.post(f"{CONTROL}/seed", json={"seed": "bulk", "records": number}, timeout=300).raise_for_status()
 
 
 def part(name: str) -> dict[str, float]:

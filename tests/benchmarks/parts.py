@@ -13,6 +13,8 @@ import httpx
 import orjson
 
 from tests import database
+from tests.benchmarks.fairness import fairness
+from tests.benchmarks.planning import plan
 
 
 def bare(url: str) -> dict[str, float]:
@@ -148,11 +150,13 @@ def _collection(url: str) -> str:
     return httpx.post(f"{url}/v1/search", headers=HEADERS, json=body).json()["results"][0]["id"]
 
 
-PARTS: dict[str, Callable[[str], dict[str, float]]] = {
+PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "bare": bare,
     "import": import_,
     "tenant": tenant,
     "dispatch": dispatch,
+    "fairness": fairness,
+    "plan": plan,
 }
 
 

@@ -118,3 +118,22 @@ def sync() -> Callable[[Any], str]:
             return dispatch.run_if_due(schema, integration.pk)
 
     return run
+
+
+@pytest.fixture
+def make_plan() -> Callable[[Any], None]:
+    """What a worker does when a page has asked for a plan."""
+
+    def make(integration: Any) -> None:
+        from django_tenants.utils import tenant_context
+
+        from integrations.services import plans
+        from tenants.models import Tenant
+
+        with tenant_context(Tenant.objects.get(schema_name=integration.schema)):
+            plan = integration.plans.get(state="making")
+            done = plans.make(plan.pk)
+            plan.refresh_from_db()
+            assert done == "ready", f"{plan.error_code} {plan.error_detail}"
+
+    return make

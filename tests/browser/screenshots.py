@@ -162,7 +162,8 @@ def begin_another(page: Page, demo: Demo) -> tuple[str, str]:
     mapping = page.url
     page.get_by_role("button", name=re.compile("^Save and go on")).click()
     page.get_by_role("button", name="Save and check").click()
-    page.wait_for_url("**/setup/activate/")
+    page.wait_for_url("**/plans/*/")
+    page.get_by_role("button", name="Start the sync").wait_for(timeout=SYNC_SECONDS * 1000)
     return mapping, page.url
 
 
@@ -210,7 +211,7 @@ def main(folder: Path) -> None:
         album.take("contact", f"{demo.home}{record}")
         album.take("gallery", f"{demo.home}/connections/new/")
         album.take("mapping", mapping, "#preview table")
-        album.take("plan", plan, "#plan .totals")
+        album.take("plan", plan, "#plan .picture")
         sharp = new_page(browser, scale=1.5, storage_state=page.context.storage_state())
         Album(sharp, folder).take("connection", connection)  # of the README
         album.take("run", f"{demo.home}{first_run}")

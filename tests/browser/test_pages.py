@@ -24,14 +24,14 @@ AT_ONCE = """() => {
 
 
 @pytest.fixture
-def world(live_tenant, notion, sync):
-    """Connections in all states, a conflict that waits, a value set aside, a draft."""
+def world(live_tenant, notion, make_plan, sync):
+    """Connections in all states, a conflict that waits, a value set aside, a plan that waits, a draft."""
     from crm import records
     from crm.feed import Actor
     from crm.models import Contact
     from integrations.models import Conflict, IntegrationInstance, RecordLink, SetAside
     from integrations.scheduling import due
-    from integrations.services import lifecycle
+    from integrations.services import lifecycle, plans
     from tests.integrations.sync.test_two_way import connected
 
     notion.reset()
@@ -56,6 +56,8 @@ def world(live_tenant, notion, sync):
     notion.edit_row(RecordLink.objects.get(record_id=first.pk).remote_id, Phone="+33 2 00 00 00 00")
     records.update("contact", second.pk, {"tags": ["with, comma"]}, by)
     again(people)
+    plans.ask(people, "Ada")
+    make_plan(people)
     lifecycle.pause(made("Companies", "company", direction="import"))
     tasks = made("Tasks", "task")
     for row in notion.rows("Tasks")[:13]:

@@ -27,7 +27,7 @@ def founded(site, django_db_blocker):
         lifecycle.delete_tenant(made)
 
 
-def test_both_sides_meet_from_sign_up_on(site, founded, notion, open_page, sync):
+def test_both_sides_meet_from_sign_up_on(site, founded, notion, open_page, make_plan, sync):
     page = open_page()
     sign_up(page, site, "Sea & Sail", founded)
     home = page.url
@@ -48,10 +48,15 @@ def test_both_sides_meet_from_sign_up_on(site, founded, notion, open_page, sync)
     page.get_by_role("button", name=re.compile("^Save and go on")).click()
     page.get_by_label("Direction").select_option(label="Both ways")
     page.get_by_role("button", name="Save and check").click()
-    expect(page.locator("#plan")).to_contain_text("12 records read in Notion", timeout=20_000)
-    page.get_by_role("button", name="Start the sync").click()
-
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Working out what would happen"))
     integration = only_integration(founded)
+    make_plan(integration)
+    expect(page.locator("#plan")).to_contain_text("12 records read in Notion", timeout=20_000)  # it looks by itself
+    page.locator("#plan-lines summary").first.click()
+    expect(page.locator("#plan-lines .diff").first).to_be_visible()
+    page.get_by_role("button", name="Start the sync").click()
+    expect(page.locator("#live")).to_be_visible()
+
     assert sync(integration) == "done"
     expect(page.locator("#live")).to_contain_text("In step", timeout=15_000)
     expect(page.locator("#live time")).to_have_text(re.compile(r"^in \d+ minutes$"))  # drawn anew, and told as before

@@ -77,7 +77,7 @@ def test_menus_and_dialogs_close_with_escape_and_give_the_focus_back(site, signe
     expect(page.locator(".sidebar .menu.up summary")).to_be_focused()
 
 
-def test_the_basic_paths_work_without_javascript(site, live_tenant, notion, open_page, contact, sync):
+def test_the_basic_paths_work_without_javascript(site, live_tenant, notion, open_page, contact, make_plan, sync):
     from integrations.models import IntegrationInstance
 
     live_tenant.owner.set_password(PASSWORD)
@@ -104,13 +104,14 @@ def test_the_basic_paths_work_without_javascript(site, live_tenant, notion, open
     expect(page.locator("#preview thead")).not_to_contain_text("Phone")
     page.get_by_role("button", name="Save and go on to the rules").click()
     page.get_by_role("button", name="Save and check").click()
-    page.get_by_role("link", name="Work it out").click()
+    expect(page.locator("h1")).to_contain_text("Working out what would happen")
+    integration = IntegrationInstance.objects.get()
+    integration.schema = live_tenant.schema_name
+    make_plan(integration)
+    page.get_by_role("link", name="Look again").click()
     expect(page.locator("#plan")).to_contain_text("12 records read in Notion")
     page.get_by_role("button", name="Start the sync").click()
     expect(page.locator("main")).to_contain_text("Notion")
-
-    integration = IntegrationInstance.objects.get()
-    integration.schema = live_tenant.schema_name
     assert sync(integration) == "done"
     page.reload()
     expect(page.locator("#live")).to_contain_text("In step")

@@ -15,6 +15,8 @@ from config import deploy
 from config.demo import records as demo_records
 from crm.models import Change, Contact, Person
 from integrations.models import IntegrationInstance
+from integrations.scheduling import tasks
+from integrations.sync import stage
 from tenants import lifecycle
 from tenants.models import Membership, Tenant
 
@@ -42,6 +44,18 @@ def catalog(schema: str) -> dict[str, set[tuple[str, ...]]]:
                 tuple(str(part).replace(f"{schema}.", "").replace(f'"{schema}"', "") for part in row) for row in rows
             }
     return found
+
+
+@pytest.mark.parametrize("by", [lambda: deploy.set_up(lambda _: None), tasks.prune])
+def test_copies_that_a_dead_worker_left_are_dropped(live_tenant, by):
+    left = f"{stage.PREFIX}{live_tenant.pk:032x}"
+    with connection.cursor() as cursor:
+        cursor.execute(f'CREATE SCHEMA "{left}"')
+    connection.set_schema_to_public()
+    by()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [left])
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_clone_is_what_its_migrations_would_have_made(tenant):

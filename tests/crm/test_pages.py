@@ -239,9 +239,11 @@ def test_a_hostile_name_is_only_a_name(tenant, tenant_client):
 def test_panels_and_origins_come_from_others(tenant, tenant_client, monkeypatch):
     monkeypatch.setattr(panels, "_panels", [lambda request, entity, pk: "a panel of " + entity])
     monkeypatch.setattr(panels, "_namers", [lambda origins: {"stream:1": "from Notion"}])
+    monkeypatch.setattr(panels, "_markers", [lambda request, entity, pk: {"email": "a mark", "name": "of the title"}])
     item = records.create("contact", {"name": "Ada"}, Actor("run", "1", "Notion", "stream:1"))
     html = tenant_client.get(f"/records/contact/{item.id}/").content.decode()
-    assert "a panel of contact" in html and "from Notion" in html
+    for words in ("a panel of contact", "from Notion", "a mark", "of the title"):
+        assert words in html
 
 
 def test_home_tells_what_happened_today(tenant, tenant_client):

@@ -27,6 +27,7 @@ class Script:
 
     url: str = ""
     steps: list[Step] = field(default_factory=list)
+    callers: set[Any] = field(default_factory=set)  # one per connection
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
     def answer(self, *steps: Step) -> None:
@@ -53,6 +54,7 @@ def scripted_server() -> Iterator[Script]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            script.callers.add(self.client_address)
             script.seen.append((self.command, self.path, dict(self.headers), body))
             step = script.next()
             if step.fault == "drop":

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import logging
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -287,17 +286,8 @@ def test_half_a_surrogate_pair_does_not_make_an_answer_unreadable(server: Script
     assert transport.client.get("/thing").json() == {"text": "cut ?"}
 
 
-def test_connections_are_kept_and_the_door_costs_little(server: Script) -> None:
+def test_connections_are_kept(server: Script) -> None:
     transport, _ = door(server)
-    bare = httpx.Client(base_url=server.url)
-    costs = {}
-    for name, client in (("bare", bare), ("door", transport.client)):
-        client.get("/thing").json()
-        rounds = []
-        for _ in range(150):
-            started = time.perf_counter()
-            client.get("/thing").json()
-            rounds.append(time.perf_counter() - started)
-        costs[name] = sorted(rounds)[75]
-    assert costs["door"] - costs["bare"] < 0.0006  # 0.14 ms seen; twice the promise, for busy machines
-    bare.close()
+    for _ in range(20):
+        transport.client.get("/thing").json()
+    assert len(server.callers) == 1

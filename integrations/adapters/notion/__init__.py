@@ -24,6 +24,7 @@ from integrations.adapters.base import (
     Capabilities,
     Change,
     Collection,
+    Field,
     FormField,
     Manifest,
     NewField,
@@ -34,6 +35,7 @@ from integrations.adapters.base import (
 )
 from integrations.adapters.notion import failures, reading, translate, write
 from integrations.adapters.notion.people import Directory
+from integrations.adapters.values import Type, Value
 from integrations.adapters.words import gettext_noop as _
 from integrations.transport.classify import http_date
 
@@ -83,8 +85,9 @@ class NotionAdapter(Adapter):
             incremental=True,
             sees_deletions=False,  # trashed rows leave the listing; no query shows them
             webhooks=False,
-            marker=True,
+            create_once="marker",  # no key, no upsert, no id of ours: the property “Raccord ID”
             create_fields=True,
+            tells_created=True,
             versions=False,  # no etag, no version: the last writer wins per property
             batch=1,
             fetch_batch=1,
@@ -226,6 +229,14 @@ class NotionAdapter(Adapter):
     def prepare(self, collection: str) -> None:
         if self._marker(collection) is None and self._marker(collection, fresh=True) is None:
             self._alter(collection, {translate.MARKER: {"rich_text": {}}})
+
+    def reads_back(self, field: Field, value: Value) -> Value:
+        """Notion keeps minutes, and no NUL."""
+        if field.type in (Type.DATE, Type.DATETIME) and isinstance(value, str) and len(value) > len("2026-09-15"):
+            return f"{value[:16]}:00Z"
+        if field.type in (Type.TEXT, Type.LONG_TEXT) and isinstance(value, str):
+            return value.replace("\x00", "") or None
+        return value
 
     def create_fields(self, collection: str, fields: Iterable[NewField]) -> Schema:
         known = self._source(collection, fresh=True)["properties"]

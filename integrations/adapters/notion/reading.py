@@ -189,7 +189,7 @@ def full(query: Query, cursor: Cursor | None) -> Iterator[tuple[list[Row], Curso
         state = replace(state, full=stamp(walk.at) if walk.at else "", recent=state.recent + recent)
         if rows:
             yield rows, state, False
-    yield [], settle(Cursor(), state.start, state.newest, state.recent, swept=True), cursor is None
+    yield [], settle(Cursor(), state.start, state.newest, state.recent, swept=True), True
 
 
 def _begin_full(query: Query) -> Cursor:

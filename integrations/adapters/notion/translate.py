@@ -205,6 +205,7 @@ class Translator:
                 made_by_us=marker is not None and page["created_by"]["id"] == bot(),
                 edited_by=(page.get("last_edited_by") or {}).get("id", ""),
                 url=page.get("url") or "",
+                created_at=dt.datetime.fromisoformat(page["created_time"]),
                 unfit=unfit,
                 raw=page,
             )

@@ -32,6 +32,7 @@ CONFLICT: dict[str, Any] = {
     "critical": True,
     "state": "open",
     "settled_by": "",
+    "seen_at": None,
     "at": "2026-09-15T09:30:01.000000Z",
 }
 
@@ -55,10 +56,13 @@ class Conflict(Schema):
     remote_at: dt.datetime | None
     local_actor: str
     policy: str
-    winner: str = Field(description="local, remote, or empty while it waits.")
-    critical: bool
+    winner: str = Field(description="local, remote, or empty while it waits and when it ended by itself.")
+    critical: bool = Field(description="People are told of it, also when a rule settled it.")
     state: Literal["open", "settled"]
-    settled_by: str
+    settled_by: str = Field(
+        description="Who settled it; empty: the policy; `agreed`, `gone` or `unmapped`: it ended by itself."
+    )
+    seen_at: dt.datetime | None = Field(description="When a person acknowledged it or settled it.")
     at: dt.datetime
 
     @classmethod
@@ -71,6 +75,38 @@ class Resolve(Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"winner": "local"}]})
 
     winner: Literal["local", "remote"]
+
+
+class ResolveMany(Body):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"conflicts": [CONFLICT["id"]], "winner": "local"}]}
+    )
+
+    conflicts: list[UUID] = Field(max_length=500)
+    winner: Literal["local", "remote"]
+
+
+class RefusedConflict(Schema):
+    id: UUID
+    reason: str
+
+
+class Resolved(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "settled": [CONFLICT | {"state": "settled", "winner": "local", "settled_by": "Script"}],
+                    "refused": [
+                        {"id": "01993f0a-5f91-7253-b6a5-1eaf9a8b7c99", "reason": "The record is not linked any more."}
+                    ],
+                }
+            ]
+        }
+    )
+
+    settled: list[Conflict]
+    refused: list[RefusedConflict]
 
 
 class SetAside(Schema):
@@ -116,3 +152,34 @@ class SetAside(Schema):
     def of(cls, row: SetAsideRow) -> SetAside:
         plain = set(cls.model_fields) - {"stream"}
         return cls(**{name: getattr(row, name) for name in plain}, stream=row.stream_id)
+
+
+class RetryOne(Body):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"group": True}]})
+
+    group: bool = Field(False, description="Also everything else with the same field, code and reason.")
+
+
+class RetryMany(Body):
+    """What is left out does not narrow."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"stream": CONFLICT["stream"], "field": "email"}]}
+    )
+
+    integration: UUID | None = None
+    stream: UUID | None = None
+    side: Literal["here", "there"] | None = None
+    field: str | None = None
+    code: str | None = None
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        given = self.model_dump(exclude_none=True)
+        return {"stream__integration" if name == "integration" else name: value for name, value in given.items()}
+
+
+class Asked(Schema):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"number": 12}]})
+
+    number: int = Field(description="How many are tried again. What only a person can decide is passed over.")

@@ -10,10 +10,11 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import ConfigDict, model_validator
 
-from integrations.api.schemas import Body
+from integrations.api.schemas import Body, Trouble
 from integrations.api.schemas.runs import RUN, Run
 from integrations.models import IntegrationInstance
 from integrations.scheduling.models import Due
+from integrations.services import waiting
 
 FREQUENCY = Literal["manual", "5min", "15min", "hourly", "daily", "weekly"]
 ACCOUNT: dict[str, Any] = {"id": "8f2c6d0e-acme", "name": "Acme Studio", "may": ["read", "insert", "update"]}
@@ -25,6 +26,11 @@ INTEGRATION: dict[str, Any] = {
     "status_code": "",
     "status_detail": "",
     "status_since": "2026-09-15T09:12:40.117002Z",
+    "trouble": None,
+    "failures": 0,
+    "failing_since": None,
+    "warned_at": None,
+    "waiting": 0,
     "setup_step": "done",
     "frequency": "5min",
     "credentials": "***",
@@ -54,6 +60,11 @@ class Integration(Schema):
     status_code: str = Field(description="With `attention`: why it stopped, as a code.")
     status_detail: str
     status_since: dt.datetime
+    trouble: Trouble | None = Field(description="With `attention`: why it stopped, in words, and what to do.")
+    failures: int = Field(description="Runs in a row that ended in trouble that may pass.")
+    failing_since: dt.datetime | None = Field(description="When the first of them ended.")
+    warned_at: dt.datetime | None = Field(description="When it had failed for so long that it is going to be paused.")
+    waiting: int = Field(description="Records changed here that have not gone out yet, also while it stands still.")
     setup_step: str = Field(description="connect, map, settings, activate or done.")
     frequency: FREQUENCY
     credentials: Literal["***"] | None = Field(description="`***` where there are some. They never come out.")
@@ -70,11 +81,13 @@ class Integration(Schema):
     @classmethod
     def many(cls, rows: Iterable[IntegrationInstance]) -> list[Integration]:
         rows = list(rows)
-        due = dict(Due.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", "due_at"))
-        return [cls._of(row, due.get(row.pk)) for row in rows]
+        ids = [row.pk for row in rows]
+        due = dict(Due.objects.filter(pk__in=ids).values_list("pk", "due_at"))
+        waits = waiting.counts(ids)
+        return [cls._of(row, due.get(row.pk), waits[row.pk]) for row in rows]
 
     @classmethod
-    def _of(cls, row: IntegrationInstance, due_at: dt.datetime | None) -> Integration:
+    def _of(cls, row: IntegrationInstance, due_at: dt.datetime | None, waits: int) -> Integration:
         account = Account(id=row.account_id, name=row.account_name, may=row.account_may) if row.account_id else None
         return cls(
             id=row.pk,
@@ -84,6 +97,11 @@ class Integration(Schema):
             status_code=row.status_code,
             status_detail=row.status_detail,
             status_since=row.status_since,
+            trouble=Trouble.of(row.status_code, row.status_detail, row.provider),
+            failures=row.failures,
+            failing_since=row.failing_since,
+            warned_at=row.warned_at,
+            waiting=waits,
             setup_step=row.setup_step,
             frequency=row.frequency,  # type: ignore[arg-type]
             credentials="***" if row.credentials else None,
@@ -161,61 +179,3 @@ class SyncAnswer(Schema):
     state: Literal["waiting", "running"] = Field(description="`running`: a run works now, and another follows it.")
     due_at: dt.datetime | None
     run: Run | None
-
-
-class PlanLine(Schema):
-    side: Literal["here", "there"]
-    action: str = Field(description="created, updated, deleted, restored, linked, set_aside or conflict.")
-    title: str
-    remote_id: str = Field(description="Empty for what would be created there.")
-    record_id: UUID | None = Field(description="null for what would be created here.")
-    changes: dict[str, Any] = Field(description="{the field's label: [now, then]}, on `side`.")
-    reason: str
-
-
-class StreamPlan(Schema):
-    stream: UUID
-    collection_name: str
-    entity: str
-    counts: dict[str, int]
-    samples: list[PlanLine]
-    problems: list[str]
-    truncated: bool = Field(description="There is more than was looked at; the counts are at least so many.")
-
-
-class Plan(Schema):
-    """What a run would do now, stream by stream. Nothing is written, here or there."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "streams": [
-                        {
-                            "stream": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
-                            "collection_name": "Contacts",
-                            "entity": "contact",
-                            "counts": {"created_here": 120, "linked": 4},
-                            "samples": [
-                                {
-                                    "side": "here",
-                                    "action": "created",
-                                    "title": "Ada Rossi",
-                                    "remote_id": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
-                                    "record_id": None,
-                                    "changes": {"Name": [None, "Ada Rossi"], "E-mail": [None, "ada@rossi.example"]},
-                                    "reason": "",
-                                }
-                            ],
-                            "problems": [],
-                            "truncated": False,
-                        }
-                    ],
-                    "problems": [],
-                }
-            ]
-        }
-    )
-
-    streams: list[StreamPlan]
-    problems: list[str]

@@ -33,6 +33,7 @@ class Capabilities(Schema):
     write: bool
     delete: bool
     restore: bool
+    erase: bool
     incremental: bool
     sees_deletions: bool
     webhooks: bool
@@ -72,6 +73,7 @@ class Provider(Schema):
                         "write": True,
                         "delete": True,
                         "restore": True,
+                        "erase": False,
                         "incremental": True,
                         "sees_deletions": False,
                         "webhooks": False,

@@ -248,3 +248,59 @@ class Change(Schema):
     actor: Actor
     origin: str = Field(description="`stream:ID` for what a sync brought in, otherwise empty.")
     changes: dict[str, list[Any]] = Field(description="{field: [before, after]}")
+
+
+class Earlier(Schema):
+    value: Any
+    at: dt.datetime | None = Field(description="Since when it stood; null where that is no longer known.")
+    who: str
+
+
+class Origin(Schema):
+    """Where the present value of a field comes from."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "field": "phone",
+                    "label": "Phone",
+                    "value": "+33 6 55 66 77 88",
+                    "kind": "run",
+                    "who": "Team wiki",
+                    "run": "01993f0a-4e80-7142-a5f4-0d9e8f7a6b13",
+                    "integration": "Team wiki",
+                    "stream": "Contacts",
+                    "at": "2026-09-15T09:30:01.000000Z",
+                    "rule": "newest",
+                    "words": "both sides had changed it, and the edit in Team wiki was the newest",
+                    "earlier": [
+                        {
+                            "value": "+33 6 11 22 33 44",
+                            "at": "2026-09-15T09:20:00.000000Z",
+                            "who": "grace@acme.example",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    field: str
+    label: str
+    value: Any
+    kind: Literal["user", "api", "run", "system", ""] = Field(description="Empty where nobody knows any more.")
+    who: str
+    run: UUID | None = Field(description="The run that brought it in; null for people, and when it is no longer kept.")
+    integration: str
+    stream: str
+    at: dt.datetime | None
+    rule: str = Field(
+        description="created, restored, edited, theirs, first_meeting, newest, remote, fill, person, undo, or empty."
+    )
+    words: str = Field(description="The rule in words.")
+    earlier: list[Earlier] = Field(description="The values before, the newest first.")
+
+    @classmethod
+    def of(cls, origin: Any) -> Origin:
+        return cls.model_validate(origin, from_attributes=True)

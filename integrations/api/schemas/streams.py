@@ -11,16 +11,18 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from integrations.adapters import base
-from integrations.api.schemas import Body
+from integrations.api.schemas import Body, Trouble
+from integrations.api.schemas.taking_part import Filters
 from integrations.models import FieldMapping
 from integrations.models import Stream as Row
 from integrations.services import standing
 from values import Type
 
 DIRECTION = Literal["both", "import", "export"]
-POLICY = Literal["newest", "local", "remote", "ask"]
+#: fill: a value goes only where the other side is empty
+POLICY = Literal["newest", "local", "remote", "ask", "fill"]
 MATCHING = Literal["match_or_create", "create_only", "match_only"]
-DELETIONS = Literal["ignore", "archive"]
+DELETIONS = Literal["ignore", "unlink", "archive", "delete"]
 KIND = Literal[tuple(kind.value for kind in Type)]  # type: ignore[valid-type]
 
 COLLECTION: dict[str, Any] = {
@@ -41,9 +43,14 @@ STREAM: dict[str, Any] = {
     "matching": "match_or_create",
     "match_fields": ["email"],
     "deletions": "archive",
+    "brake_deletes": 30,
+    "brake_overwrites": 75,
+    "settle_seconds": 10,
+    "filters": {"here": [], "there": [{"field": "@created", "op": "gte", "value": "2026-09-15"}]},
     "is_active": True,
     "problem_code": "",
     "problem_detail": "",
+    "trouble": None,
     "listed_at": "2026-09-15T09:30:02.900000Z",
     "swept_at": "2026-09-15T09:30:02.900000Z",
     "standing": {"in_step": 120, "waiting": 0, "left_out": 0, "set_aside": 1},
@@ -54,6 +61,7 @@ MAPPING: dict[str, Any] = {
     "local": "email",
     "direction": "both",
     "policy": "",
+    "critical": None,
     "options": {},
 }
 
@@ -164,11 +172,23 @@ class Stream(Schema):
     direction: DIRECTION
     policy: POLICY = Field(description="Who wins a field that both sides changed.")
     matching: MATCHING = Field(description="What becomes of records that are not linked yet.")
-    match_fields: list[str] = Field(description="Fields that pair records; the first that has a value decides.")
-    deletions: DELETIONS = Field(description="`archive`: what is deleted on one side is deleted on the other.")
+    match_fields: list[str] = Field(description="Fields that pair records, tried in this order.")
+    deletions: DELETIONS = Field(
+        description="What a deletion on one side does to the other. `ignore`: nothing, and the pair comes back with the record. "
+        "`unlink`: nothing, and the two are parted for good. `archive`: it is put away. `delete`: it is deleted for good."
+    )
+    brake_deletes: int = Field(
+        description="Per cent of the linked records: a run that would delete more stops and asks. At 30 or above only from 11 on."
+    )
+    brake_overwrites: int = Field(
+        description="The same for records whose values would be overwritten. At 75 or above only from 101 on."
+    )
+    settle_seconds: int = Field(description="An edit here that is younger waits, because somebody may still be typing.")
+    filters: Filters = Field(description="Which records take part.")
     is_active: bool
     problem_code: str = Field(description="Why the stream stopped, as a code; empty while it runs.")
     problem_detail: str
+    trouble: Trouble | None = Field(description="The same in words, with what to do about it.")
     listed_at: dt.datetime | None = Field(description="When the collection was read whole for the first time.")
     swept_at: dt.datetime | None = Field(description="When it was last looked through for deletions.")
     standing: Standing
@@ -181,11 +201,14 @@ class Stream(Schema):
     def many(cls, rows: Iterable[Row]) -> list[Stream]:
         rows = list(rows)
         counted = standing.counts([row.pk for row in rows])
-        plain = set(cls.model_fields) - {"integration", "standing"}
+        plain = set(cls.model_fields) - {"integration", "standing", "trouble"}
         return [
             cls(
                 **{name: getattr(row, name) for name in plain},
                 integration=row.integration_id,
+                trouble=Trouble.of(row.problem_code, row.problem_detail, row.integration.provider)
+                if row.problem_code
+                else None,
                 standing=Standing.model_validate(counted[row.pk], from_attributes=True),
             )
             for row in rows
@@ -206,6 +229,8 @@ class StreamCreate(Body):
     matching: MATCHING | None = None
     match_fields: list[str] | None = None
     deletions: DELETIONS | None = None
+    brake_deletes: int | None = Field(None, ge=1, le=100)
+    brake_overwrites: int | None = Field(None, ge=1, le=100)
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -220,11 +245,15 @@ class StreamChange(Body):
     matching: MATCHING | None = None
     match_fields: list[str] | None = None
     deletions: DELETIONS | None = None
+    brake_deletes: int | None = Field(None, ge=1, le=100)
+    brake_overwrites: int | None = Field(None, ge=1, le=100)
+    settle_seconds: int | None = Field(None, ge=0, le=600)
+    filters: Filters | None = Field(None, description="Which records take part. Left out: as they are.")
     is_active: bool | None = None
 
     @property
     def choices(self) -> dict[str, Any]:
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude={"filters"}, exclude_none=True)
 
 
 class Mapping(Schema):
@@ -236,7 +265,8 @@ class Mapping(Schema):
     remote_name: str
     local: str
     direction: DIRECTION
-    policy: Literal["", "newest", "local", "remote", "ask"] = Field(description="Empty: the stream's.")
+    policy: Literal["", POLICY] = Field(description="Empty: the stream's.")
+    critical: bool | None = Field(description="Every conflict of it alerts people. null: as the local field says.")
     options: dict[str, Any]
 
     @classmethod
@@ -248,7 +278,10 @@ class MappingWanted(Body):
     remote: str = Field(description="The remote field's id.")
     local: str = Field(description="The local field's name.")
     direction: DIRECTION | None = Field(None, description="Left out: as far as the two fields allow.")
-    policy: Literal["", "newest", "local", "remote", "ask"] = ""
+    policy: Literal["", POLICY] = Field(
+        "", description="`fill`: a value goes only where the other side is empty. Empty: the stream's."
+    )
+    critical: bool | None = Field(None, description="Alert people of every conflict. null: as the local field says.")
     options: dict[str, Any] = Field(
         default_factory=dict, description='`{"values": {remote option: local option}, "currency": "EUR"}`.'
     )

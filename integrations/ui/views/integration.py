@@ -68,10 +68,16 @@ def pause(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
     integration = get_object_or_404(IntegrationInstance, pk=pk)
-    return told(request, lambda: lifecycle.resume(integration), _("Resumed. The sync begins."), _detail_url(pk))
+
+    def text() -> str:
+        if lifecycle.is_catching_up(integration):
+            return _("It stood still for long: look at what it would do before it goes on.")
+        return _("Resumed. The sync begins.")
+
+    return told(request, lambda: lifecycle.resume(integration, str(request.user)), text, _detail_url(pk))
 
 
-@require_role("admin")
+@require_role("member")
 @require_POST
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     integration = get_object_or_404(IntegrationInstance, pk=pk)
@@ -83,7 +89,7 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def lift_brake(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     found = get_object_or_404(Stream.objects.select_related("integration"), pk=stream, integration=pk)
-    text = _("The run goes on and deletes what it found deleted.")
+    text = _("The run goes on and does what it had stopped before.")
     return told(request, lambda: lifecycle.lift_brake(found), text, _detail_url(pk))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,9 +16,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from integrations.models import IntegrationInstance, Stream
-from integrations.services import connect, cost, lifecycle, setup, streams
+from integrations.services import connect, cost, lifecycle, plans, setup, streams
 from integrations.services.connect import Refused
-from integrations.ui import planned, tables
+from integrations.ui import tables
 from integrations.ui.forms import FrequencyForm, ReconnectForm, StreamForm, TableForm
 from integrations.ui.mapper import Mapper
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
@@ -68,7 +69,9 @@ def connect_form(
     form = ReconnectForm(way, request.POST or None)
     if form.is_valid():
         try:
-            account = connect.connect(integration, form.credentials(), form.cleaned_data["another_account"])
+            account = connect.connect(
+                integration, form.credentials(), form.cleaned_data["another_account"], str(request.user)
+            )
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -193,16 +196,25 @@ def rules(request: HttpRequest, integration: IntegrationInstance, steps: Any = N
     )
     pairs = [StreamForm(one, data) for one in integration.streams.prefetch_related("mappings")]
     if data is not None and all([frequency.is_valid(), *(pair.is_valid() for pair in pairs)]):
-        return _save_rules(request, integration, frequency, pairs)
+        if _keep_rules(pairs):
+            return _save_rules(request, integration, frequency)
     context = {"integration": integration, "tool": known, "frequency": frequency, "pairs": pairs, "steps": steps}
     return page(request, "settings", context, status=422 if data is not None else 200)
 
 
-def _save_rules(
-    request: HttpRequest, integration: IntegrationInstance, frequency: FrequencyForm, pairs: list[StreamForm]
-) -> HttpResponse:
-    for pair in pairs:
-        streams.change(pair.stream, **pair.cleaned_data)
+def _keep_rules(pairs: list[StreamForm]) -> bool:
+    """All of them or none; what is refused stands at its field."""
+    with transaction.atomic():
+        for pair in pairs:
+            try:
+                streams.change(pair.stream, **pair.cleaned_data)
+            except Refused as refused:
+                pair.refuse(refused)
+                transaction.set_rollback(True)
+    return not any(pair.errors for pair in pairs)
+
+
+def _save_rules(request: HttpRequest, integration: IntegrationInstance, frequency: FrequencyForm) -> HttpResponse:
     lifecycle.set_frequency(integration, frequency.cleaned_data["frequency"])
     if integration.setup_step != "done":
         return see_other(setup_url(integration, setup.go_on(integration, "settings")))
@@ -219,13 +231,12 @@ def _activate(request: HttpRequest, integration: IntegrationInstance) -> HttpRes
         return told(
             request, lambda: lifecycle.activate(integration), text, reverse("connections:detail", args=[integration.pk])
         )
-    ask = request.GET.get("part") == "plan" or "now" in request.GET
-    context = {"integration": integration, "tool": tool(integration.provider)}
-    if ask:
-        context |= planned.context(integration)
-    if ask and is_htmx(request):
-        return partial(request, "_plan", context)
-    return page(request, "activate", context | {"steps": bar(integration, "activate"), "ask": ask})
+    try:
+        plan = plans.current(integration, by=str(request.user))
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return redirect(setup_url(integration, "map"))
+    return redirect("connections:plan", integration.pk, plan.pk)
 
 
 SHOW = {"connect": _connect, "map": _map, "settings": _settings, "activate": _activate}

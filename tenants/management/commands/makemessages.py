@@ -24,7 +24,7 @@ IGNORED = [
 
 
 class Command(makemessages.Command):
-    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=Unfit"]
+    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=Unfit", "--keyword=lazy"]
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
 
     def handle(self, *args: Any, **options: Any) -> None:

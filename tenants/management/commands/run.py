@@ -34,6 +34,10 @@ PANEL = """
 """
 
 
+#: The worker of one machine; the benchmarks start the same.
+WORKER = "--pool threads -c 4 --without-gossip --without-mingle --without-heartbeat"
+
+
 class Command(BaseCommand):
     help = "Start the site, a worker, beat and the providers' sandbox; stop all of them with Ctrl-C."
     requires_system_checks = ()  # the web process checks; here it would only delay the start
@@ -76,7 +80,7 @@ class Command(BaseCommand):
             where = ["--host", HOST, "--port", str(settings.SANDBOX_PORT), "--data", data]
             processes.start("sandbox", [*python, "integrations.sandbox", *where], env)
         deploy.set_up(self._say)
-        worker = "--pool threads -c 4 --without-gossip --without-mingle --without-heartbeat".split()
+        worker = WORKER.split()
         gunicorn = "--worker-class gthread --workers 1 --threads 8 --graceful-timeout 5 --no-control-socket".split()
         # inside a container root is the only user there is
         celery = [sys.executable, "-W", "ignore:You're running the worker", "-m", "celery", "-q", "-A", "config"]

@@ -41,7 +41,7 @@ def fits(value: Any, schema: dict[str, Any]) -> None:
 
 def check(method: str, path: str, response: Any) -> None:
     """The answer is one that the description announces."""
-    text = response.content.decode()
+    text = b"".join(response.streaming_content if response.streaming else [response.content]).decode()
     for secret in SECRETS:
         assert secret not in text, f"{method} {path} tells a secret"
     assert response["X-Request-Id"]
@@ -53,7 +53,9 @@ def check(method: str, path: str, response: Any) -> None:
     op = operation_of(method, path)
     assert op is not None, f"{method} {path} is not described"
     told = op["responses"][str(response.status_code)]
-    if "content" in told:
+    if "text/csv" in told.get("content", {}):
+        assert response["Content-Type"] == "text/csv"
+    elif "content" in told:
         assert response["Content-Type"].startswith("application/json")
         fits(response.json(), told["content"]["application/json"]["schema"])
     else:

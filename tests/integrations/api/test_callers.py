@@ -17,12 +17,23 @@ from tests.integrations.api.conftest import Api
 
 SOME_ID = "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10"
 #: They ask and write nothing, so a viewer may.
-READING = {"plan_integration", "preview_mappings", "resolve_collection"}
+READING = {"preview_mappings", "resolve_collection"}
 #: What a member may do; everything else that writes is for admins.
 MEMBERS = {
     "sync_integration",
+    "plan_integration",
+    "discard_plan",
     "cancel_run",
     "resolve_conflict",
+    "resolve_conflicts",
+    "swap_conflict",
+    "acknowledge_conflict",
+    "retry_one_set_aside",
+    "retry_set_aside",
+    "pause_link",
+    "resume_link",
+    "pair_records",
+    "keep_apart",
     "create_record",
     "change_records",
     "update_record",
@@ -31,8 +42,9 @@ MEMBERS = {
 
 
 def address(path):
-    for name in ("integration_id", "stream_id", "run_id", "conflict_id", "record_id"):
+    for name in ("integration_id", "stream_id", "run_id", "plan_id", "conflict_id", "record_id"):
         path = path.replace(f"{{{name}}}", SOME_ID)
+    path = path.replace("{aside_id}", "1").replace("{link_id}", "1")
     return path.replace("{slug}", "notion").replace("{entity}", "contact").replace("{collection_id}", "abc")
 
 

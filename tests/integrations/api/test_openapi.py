@@ -15,12 +15,18 @@ from tests.integrations.api.checks import UNSAFE, document, fits, operations
 #: Programs lean on these names: they may come, they may not go.
 OPERATIONS = """
 list_providers get_provider list_integrations create_integration get_integration change_integration delete_integration
-set_credentials test_credentials discover_collections plan_integration activate_integration pause_integration
+set_credentials test_credentials discover_collections plan_integration get_plan list_plan_lines download_plan approve_plan
+discard_plan activate_integration pause_integration
 resume_integration sync_integration cancel_run list_collections resolve_collection get_collection_schema list_streams
-create_stream get_stream change_stream delete_stream begin_stream allow_deletions list_mappings set_mappings
+create_stream get_stream change_stream delete_stream begin_stream allow_deletions get_stream_filters read_stream_again
+match_stream_anew get_stream_health list_in_step list_left_out list_failing list_record_links pause_link resume_link pair_records
+keep_apart list_mappings set_mappings
 list_suggested_mappings list_possible_mappings preview_stream preview_mappings create_remote_field list_runs get_run
-list_run_records list_conflicts get_conflict resolve_conflict list_set_aside list_entities get_entity list_records
+list_run_records preview_undo undo_run
+list_conflicts get_conflict resolve_conflict swap_conflict acknowledge_conflict resolve_conflicts
+list_set_aside retry_one_set_aside retry_set_aside list_entities get_entity list_records
 create_record change_records get_record update_record delete_record list_record_history
+get_record_provenance
 """.split()
 
 

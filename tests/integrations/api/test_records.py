@@ -253,3 +253,98 @@ def test_conflicts_and_set_aside(tenant, api, wired):
     assert (settled["state"], settled["winner"], settled["settled_by"]) == ("settled", "remote", "admin script")
     assert api.get(f"records/contact/{ada.id}").json()["values"]["phone"] == "+33 2"
     assert api.all("conflicts?state=open") == []
+
+
+def test_conflicts_are_swapped_seen_and_settled_together(tenant, api, wired):
+    from django.utils import timezone
+
+    from integrations.models import Conflict, RecordLink
+
+    ada = make("Ada", phone="+33 1", email="ada@acme.example")
+    RecordLink.objects.create(stream_id=wired["stream"], remote_id="r1", record_id=ada.id, state="linked")
+    facts = {"stream_id": wired["stream"], "record_id": ada.id, "remote_id": "r1", "title": "Ada", "at": timezone.now()}
+    settled = Conflict.objects.create(
+        **facts, field="phone", local="+33 1", remote="+33 2", policy="local", winner="local", critical=True
+    )
+    waits = Conflict.objects.create(
+        **facts, field="email", local="ada@acme.example", remote="a@acme.example", policy="ask", state="open"
+    )
+    assert [one["id"] for one in api.all("conflicts?unseen=true")] == [str(settled.pk)]
+    assert [one["id"] for one in api.all("conflicts?critical=false")] == [str(waits.pk)]
+    assert api.post(f"conflicts/{waits.pk}/acknowledge").json()["code"] == "still_open"
+    assert api.post(f"conflicts/{settled.pk}/acknowledge").json()["seen_at"]
+    assert api.all("conflicts?unseen=true") == []
+    assert api.post(f"conflicts/{settled.pk}/swap").json()["winner"] == "remote"
+    assert api.get(f"records/contact/{ada.id}").json()["values"]["phone"] == "+33 2"
+    many = api.post("conflicts/resolve", {"conflicts": [str(waits.pk), str(ada.id)], "winner": "remote"}).json()
+    assert [one["id"] for one in many["settled"]] == [str(waits.pk)] and many["refused"] == []
+    again = api.post("conflicts/resolve", {"conflicts": [str(waits.pk)], "winner": "both"})
+    assert again.status_code == 422
+
+
+def test_create_without_an_answer_is_sent_again_by_whoever_has_looked(tenant, api, caller, other_tenant, wired):
+    from integrations.models import LinkState, RecordLink, SetAside
+
+    pk = Contact.objects.create(name="Ada").pk
+    link = RecordLink.objects.create(stream_id=wired["stream"], record_id=pk, state=LinkState.NEW, unsure=True)
+    one = SetAside.objects.create(
+        stream_id=wired["stream"], side="here", code="unsure_create", record_id=pk, reason="no answer"
+    )
+    assert api.post("set-aside/retry").json() == {"number": 0}  # not together with everything else
+    assert caller("owner", other_tenant).post(f"set-aside/{one.pk}/retry").status_code == 404
+    assert caller("viewer").post(f"set-aside/{one.pk}/retry").status_code == 403
+    assert api.post(f"set-aside/{one.pk}/retry").json() == {"number": 1}
+    link.refresh_from_db()
+    assert link.dirty and not SetAside.objects.exists()
+
+
+def test_what_is_set_aside_is_tried_again(tenant, api, caller, other_tenant, wired):
+    from django.utils import timezone
+
+    from integrations.models import SetAside
+
+    facts = {"stream_id": wired["stream"], "side": "there", "code": "unfit", "retry_at": timezone.now()}
+    one, same, other = (
+        SetAside.objects.create(**facts, remote_id=pk, field=field, reason=f"{field} is too long")
+        for pk, field in (("r1", "email"), ("r2", "email"), ("r3", "phone"))
+    )
+    waits = lambda: set(SetAside.objects.exclude(retry_at=None))  # noqa: E731
+    assert caller("owner", other_tenant).post(f"set-aside/{one.pk}/retry").status_code == 404
+    assert caller("owner", other_tenant).post("set-aside/retry").json() == {"number": 0}
+    assert waits() == {one, same, other}
+    assert api.post(f"set-aside/{one.pk}/retry").json() == {"number": 1}
+    assert waits() == {same, other}
+    assert api.post(f"set-aside/{one.pk}/retry", {"group": True}).json() == {"number": 2}
+    assert api.post("set-aside/retry", {"stream": wired["stream"], "field": "phone"}).json() == {"number": 1}
+    assert waits() == set()
+    assert api.post("set-aside/retry", {"fields": "phone"}).status_code == 422
+
+
+def test_the_brakes_shares_are_set(api, wired):
+    home = f"streams/{wired['stream']}"
+    assert api.get(home).json()["brake_overwrites"] == 75
+    changed = api.patch(home, {"brake_deletes": 5, "brake_overwrites": 100}).json()
+    assert (changed["brake_deletes"], changed["brake_overwrites"]) == (5, 100)
+    for wrong in (0, 101, "many"):
+        assert api.patch(home, {"brake_deletes": wrong}).status_code == 422
+    assert api.patch(home, {"deletions": "delete"}).json()["code"] == "cannot_erase"
+    assert api.patch(home, {"deletions": "unlink", "policy": "fill"}).status_code == 200
+
+
+def test_where_each_value_comes_from(api):
+    ada = make("Ada", phone="+33 1")
+    api.patch(f"records/contact/{ada.id}", {"values": {"phone": "+33 2"}})
+    found = {one["field"]: one for one in api.all(f"records/contact/{ada.id}/provenance")}
+    assert (found["phone"]["value"], found["phone"]["rule"], found["phone"]["kind"]) == ("+33 2", "edited", "api")
+    assert [one["value"] for one in found["phone"]["earlier"]] == ["+33 1"]
+    assert (found["name"]["value"], found["name"]["rule"]) == ("Ada", "created")
+    assert api.get(f"records/company/{ada.id}/provenance").status_code == 404
+
+
+def test_a_mapping_takes_its_own_rule_and_whether_it_is_critical(api, wired):
+    home = f"streams/{wired['stream']}/mappings"
+    kept = [{name: one[name] for name in ("remote", "local", "direction")} for one in api.all(home)]
+    kept[0] |= {"policy": "fill", "critical": True}
+    answer = api.put(home, {"mappings": kept})
+    assert [(one["policy"], one["critical"]) for one in answer.json()["items"][:2]] == [("fill", True), ("", None)]
+    assert api.put(home, {"mappings": [kept[0] | {"policy": "loudest"}]}).status_code == 422

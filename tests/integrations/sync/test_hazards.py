@@ -1,13 +1,15 @@
 """The hazards of ENGINE.md, one scripted story each, on real PostgreSQL with a tool in memory (tests/simulation/memory.py).
 
-H22 (tokens) is the transport's, H24 (undo) not there yet.
+A scenario's name begins with the hazard's number: `test_h5_…`. Those that stand in other files are named in ELSEWHERE.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -18,12 +20,22 @@ from integrations.scheduling import leases
 from integrations.scheduling.leases import LeaseLost
 from integrations.services import streams
 from integrations.sync import tables
-from integrations.sync.pull import BrakeApplied
+from integrations.sync.brake import BrakeApplied
 from integrations.sync.store import MappingChanged
 from tests.simulation.memory import Fault, Profile
 from tests.simulation.play import Play
 
 FETCH, PUSH = 0, 1  # the calls of a run that writes one record
+HAZARDS = [f"h{number}" for number in range(1, 27)]
+TESTS = Path(__file__).resolve().parents[2]
+ELSEWHERE = {
+    "h10": ("integrations/sync/test_creates.py", "integrations/sync/test_worker_killed.py"),
+    "h13": ("integrations/sync/test_deletions.py",),
+    "h15": ("integrations/sync/test_brake.py",),
+    "h17": ("integrations/sync/test_ping_pong.py",),
+    "h22": ("integrations/ui/test_wizard.py::test_reconnecting_another_account_asks",),
+    "h24": ("integrations/sync/test_undo.py::test_h24_value_edited_here_since_stays",),
+}
 
 
 @pytest.fixture
@@ -53,6 +65,16 @@ def here(pk: str, field: str = "job_title") -> Any:
 def ends_well(play: Play) -> None:
     play.come_to_rest()
     play.check()
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+def test_every_hazard_has_its_scenario(hazard):
+    here_too = [name for name in globals() if name.startswith(f"test_{hazard}_")]
+    elsewhere = ELSEWHERE.get(hazard, ())
+    for named in elsewhere:
+        path, _, test = named.partition("::")
+        assert f"def {test}" in (TESTS / path).read_text()
+    assert here_too or elsewhere
 
 
 @pytest.mark.parametrize("dies_at", range(6))
@@ -435,6 +457,7 @@ def test_h14_many_vanished_records_do_not_keep_others_from_their_turn(play):
     for remote in list(story.world.rows):
         if remote != bad:
             story.world.rows.pop(remote)
+    Stream.objects.update(brake_lifted=True)
     story.come_to_rest(1)
     assert SetAside.objects.filter(code="vanished").count() == 60
     for _ in range(2):
@@ -617,6 +640,36 @@ def test_h21_refusal_ends_when_the_value_is_taken_back(play):
     assert not SetAside.objects.exists()
 
 
+@pytest.mark.parametrize("at", [FETCH, PUSH])
+def test_h22_token_expires_in_mid_run(play, at):
+    """The integration pauses until somebody reconnects (tests/integrations/services/test_endings.py); nothing is lost."""
+    story = play()
+    pk, remote = met(story)
+    story.edit_here("contact", pk, "job_title", "v20001")
+    assert story.run([Fault(at, "expired")]) == "authentication_failed"
+    story.edit_here("contact", pk, "score", "20002")
+    story.new_there("contact")
+    ends_well(story)
+    assert story.world.rows[remote].values["job"] == "v20001"
+    assert not Conflict.objects.exists()
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_h23_clock_of_the_tool_jumps(play, seconds):
+    story = play(Profile(clock=60, lag=3))
+    pk, remote = met(story)
+    story.world.rest()
+    story.world.skew = seconds
+    story.edit_there("contact", remote, "job_title", "v20001")
+    story.edit_here("contact", pk, "score", "20002")
+    ends_well(story)
+    assert here(pk) == "v20001" and story.world.rows[remote].values["score"] == "20002"
+    story.world.skew = 0
+    story.edit_there("contact", remote, "job_title", "v20003")
+    ends_well(story)
+    assert here(pk) == "v20003"
+
+
 def test_h25_long_listing_in_many_slices(play):
     story = play(Profile(page=100))
     for _ in range(1300):
@@ -651,3 +704,22 @@ def test_h26_transaction_that_commits_late_is_not_skipped(play):
         Contact.objects.values_list("pk", flat=True)
     )
     assert not connection.in_atomic_block
+
+
+def test_h21_one_bad_record_does_not_keep_its_batch_back(play):
+    """Some tools refuse the whole batch and do not say which record was bad."""
+    story = play(Profile(batch=5, atomic=True, refuses=7))
+    pks = [story.new_here("contact", name=name) for name in ("v20002", "v20006", "v20004")]  # 20006 = 7 * 2858
+    story.run()
+    assert {row.values.get("name") for row in story.world.alive("contacts")} == {"v20002", None, "v20004"}
+    assert (UUID(pks[1]), "name") in set(SetAside.objects.values_list("record_id", "field"))
+    ends_well(story)
+
+
+def test_h10_second_copy_is_put_away_beside_a_bad_record(play):
+    story = play(Profile(batch=5, atomic=True, refuses=7))
+    copy = second_copy(story)
+    pk = story.new_here("contact", name="v20006")
+    story.come_to_rest()
+    assert SetAside.objects.filter(record_id=pk, field="name").exists()
+    assert story.world.rows[copy].deleted

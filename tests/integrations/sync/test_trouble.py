@@ -56,7 +56,8 @@ def test_revoked_key_stops_and_reconnecting_loses_nothing(linked, notion):
     assert (linked.status, linked.status_code) == (Status.ATTENTION, "authentication_failed")
     notion.post("tokens/add", token="ntn_second_key")
     connect.connect(linked, {"token": "ntn_second_key"})
-    assert linked.status == Status.ACTIVE
+    assert (linked.status, linked.status_code) == (Status.PAUSED, "catch_up")
+    lifecycle.sync_now(linked)
     sync(linked)
     assert notion.row(remote_id)["values"]["Phone"] == "written while revoked"
 

@@ -12,7 +12,7 @@ from crm.models import Company, Contact
 from integrations.catalog.models import Provider
 from integrations.models import Conflict, RecordLink, SyncLog
 from integrations.scheduling import dispatch, due
-from integrations.services import conflicts, connect, lifecycle, planning, streams
+from integrations.services import conflicts, connect, lifecycle, streams
 
 ADA = Actor("user", "1", "Ada")
 
@@ -61,23 +61,6 @@ def test_first_sync_brings_everything_in_and_out(live_tenant, notion):
     assert not {k for k in quiet.counts if k.startswith(("created", "updated", "deleted", "conflict"))}
     assert Contact.objects.exclude(company=None).exists()
     assert Company.objects.exists()
-
-
-def test_plan_says_what_the_first_run_then_does(live_tenant, notion):
-    there = notion.rows("Contacts", limit=1000)
-    twin = next(r for r in there if r["values"].get("Email"))
-    Contact.objects.create(name="A Twin", email=twin["values"]["Email"].upper())
-    Contact.objects.create(name="Only Here", email="only.here@example.com")
-    integration = connected(live_tenant, ("Contacts", "contact"))
-    counts = planning.make(integration).counts
-    assert Contact.objects.count() == 2
-    assert not RecordLink.objects.exists() and not SyncLog.objects.exists()
-    assert (counts["linked"], counts["created_there"], counts["created_here"]) == (1, 1, len(there) - 1)
-    assert len(notion.rows("Contacts", limit=1000)) == len(there)
-    lifecycle.activate(integration)
-    run = sync(integration)
-    for name in ("linked", "created_here", "created_there"):
-        assert run.counts[name] == counts[name], name
 
 
 def test_edits_travel_both_ways_without_echo(live_tenant, notion):

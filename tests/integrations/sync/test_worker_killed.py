@@ -136,6 +136,34 @@ def test_killed_worker_is_followed_by_another(worker, integration, sandbox_notio
     assert found["values"]["Phone"] == "+33 1 23 45"
 
 
+@pytest.mark.parametrize("meanwhile", ["edited", "deleted"])
+def test_worker_killed_between_the_effect_of_a_create_and_its_answer(
+    worker, integration, sandbox_notion, live_tenant, meanwhile
+):
+    sandbox_notion.fail(fault="timeout_after", method="POST", path="^/v1/pages$", seconds=15, after=3)
+    first = worker()
+    until(lambda: sandbox_notion.call("GET", "rows", table="Contacts")["total"] == 144, [first])
+    first.kill()
+    names = {row["values"]["Name"] for row in sandbox_notion.rows("Contacts", limit=1000)}
+    opened = RecordLink.objects.filter(intent__action="create").values_list("record_id", flat=True)
+    landed = Contact.objects.get(pk__in=list(opened), name__in=names)
+    if meanwhile == "edited":
+        Contact.objects.filter(pk=landed.pk).update(phone="+33 1 23 45")
+    else:
+        landed.delete()
+    Due.objects.update(woken_at=None)
+    second = worker()
+    until(lambda: is_over(integration), [first, second])
+    due.ask(integration.pk)
+    until(lambda: SyncLog.objects.filter(state="done").count() == 2 and is_over(integration), [second])
+    there = sandbox_notion.rows("Contacts", limit=1000)
+    counted = Counter(row["values"]["Name"] for row in there)
+    assert counted == Counter(Contact.objects.values_list("name", flat=True))
+    assert counted[landed.name] == (meanwhile == "edited")
+    phones = {row["values"]["Phone"] for row in there if row["values"]["Name"] == landed.name}
+    assert phones == ({"+33 1 23 45"} if meanwhile == "edited" else set())
+
+
 def test_two_workers_and_doubled_messages(worker, integration, sandbox_notion, live_tenant):
     workers = [worker(), worker()]
     for _ in range(8):

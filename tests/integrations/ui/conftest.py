@@ -3,7 +3,7 @@
 notion         the sandbox's Notion with a few contacts, companies, deals and tasks
 begun          a connection of `tenant` that has passed the first step
 paired         the same with the table “Contacts” paired: {"integration", "stream"}
-live           the same, activated: its rows are committed, so a run can be made with run(integration)
+live           (integration, stream, the owner's browser) after a first run; its rows are committed: run(integration) for more
 =============  ==========================================================================================
 """
 
@@ -32,6 +32,34 @@ def begun(tenant, notion):
 @pytest.fixture
 def paired(begun):
     return {"integration": begun, "stream": pair(begun, "Contacts", "contact")}
+
+
+@pytest.fixture
+def live(live_tenant, notion, sign_in):
+    from integrations.catalog.models import Provider
+    from integrations.services import lifecycle, setup
+
+    Provider.objects.filter(slug="notion").update(requests_per_minute=1_000_000)
+    made = setup.create("notion", "Notion", {"token": TOKEN})
+    stream = pair(made, "Contacts", "contact")
+    lifecycle.activate(made)
+    run(made)
+    made.refresh_from_db()
+    stream.refresh_from_db()
+    yield made, stream, sign_in(live_tenant.owner, live_tenant)
+    Provider.objects.filter(slug="notion").update(requests_per_minute=None)
+
+
+def run(integration):
+    """What a worker would do once it is woken."""
+    from django.db import connection
+
+    from integrations.scheduling.dispatch import run_if_due
+
+    tenant = connection.tenant
+    while run_if_due(tenant.schema_name, integration.pk) == "slice over":
+        pass
+    connection.set_tenant(tenant)
 
 
 def pair(integration, table, entity, **choices):

@@ -32,8 +32,21 @@ def writes(made, stream):
         (url("pause", pk), {}),
         (url("resume", pk), {}),
         (url("cancel", pk), {}),
-        (reverse("inbox:resolve", args=[pk], urlconf="config.urls_tenant"), {"winner": "local"}),
-    ]
+        (url("table_rules", pk, pair), {}),
+        (url("restart", pk, pair, "read-again"), {}),
+        (url("restart", pk, pair, "match-anew"), {}),
+        (url("matches", pk, pair), {}),
+        (url("pair", pk, pair), {}),
+        (url("link_pause", pk, pair, 1), {}),
+        (url("link_take_up", pk, pair, 1), {}),
+        (url("plan_make", pk), {}),
+        (url("plan_approve", pk, pk), {}),
+        (url("plan_discard", pk, pk), {}),
+        (url("undo", pk, pk), {}),
+        *((reverse(f"inbox:{name}", args=[1], urlconf="config.urls_tenant"), {}) for name in ("retry", "retry_one")),
+        *((reverse(f"inbox:{name}", args=[pk], urlconf="config.urls_tenant"), {"winner": "local"})
+          for name in ("resolve", "swap", "acknowledge")),
+    ]  # fmt: skip
 
 
 def test_viewer_gets_403_on_every_write(paired, sign_in, member, tenant):
@@ -52,6 +65,23 @@ def test_viewer_reads(paired, sign_in, member, tenant):
         page = viewer.get(address)
         assert page.status_code == 200, address
     assert "Sync now" not in page.content.decode()
+
+
+MANAGING = ("table_rules", "restart", "plan_approve", "undo")
+
+
+def test_member_gets_403_where_settings_change_or_runs_are_taken_back(paired, sign_in, member, tenant):
+    pk, pair_ = paired["integration"].pk, paired["stream"].pk
+    somebody = sign_in(member("member"), tenant)
+    arguments = {"table_rules": [pk, pair_], "restart": [pk, pair_, "read-again"]}
+    for name in MANAGING:
+        address = url(name, *arguments.get(name, [pk, pk]))
+        assert somebody.post(address).status_code == 403, address
+
+
+def test_theirs_in_a_bulk_is_passed_over(tenant_client, theirs):
+    address = reverse("inbox:resolve_many", urlconf="config.urls_tenant")
+    assert tenant_client.post(address, {"ids": [theirs[0].pk], "winner": "local"}).status_code == 303
 
 
 def test_member_may_sync_but_not_manage(paired, sign_in, member, tenant):
@@ -77,7 +107,10 @@ def theirs(other_tenant, notion):
 def test_ids_of_another_tenant_are_not_found(tenant_client, theirs, other_tenant):
     made, stream = theirs
     reads = [url("detail", made.pk), url("live", made.pk), url("setup", made.pk, "map"), url("mapping", made.pk, stream.pk),
-             url("settings", made.pk), url("reconnect", made.pk), url("run", made.pk, made.pk)]  # fmt: skip
+             url("settings", made.pk), url("reconnect", made.pk), url("run", made.pk, made.pk), url("undo", made.pk, made.pk),
+             url("table_rules", made.pk, stream.pk), url("matches", made.pk, stream.pk), url("health", made.pk, stream.pk),
+             url("pair", made.pk, stream.pk), url("plan", made.pk, made.pk),
+             url("plan_csv", made.pk, made.pk), url("restart", made.pk, stream.pk, "read-again")]  # fmt: skip
     for address in reads:
         assert tenant_client.get(address).status_code == 404, address
     for address, data in writes(made, stream)[1:]:

@@ -7,31 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.integrations.ui.conftest import TOKEN, form_of, pair, url
+from tests.integrations.ui.conftest import TOKEN, form_of, run, url
 
 pytestmark = pytest.mark.usefixtures("notion")
-
-
-@pytest.fixture
-def live(live_tenant, notion, sign_in):
-    """A connection whose first run is through, and the owner's browser."""
-    from integrations.services import lifecycle, setup
-
-    made = setup.create("notion", "Notion", {"token": TOKEN})
-    stream = pair(made, "Contacts", "contact")
-    lifecycle.activate(made)
-    run(made)
-    made.refresh_from_db()
-    return made, stream, sign_in(live_tenant.owner, live_tenant)
-
-
-def run(integration):
-    from integrations.scheduling.dispatch import run_if_due
-
-    tenant = connection.tenant
-    while run_if_due(tenant.schema_name, integration.pk) == "slice over":
-        pass
-    connection.set_tenant(tenant)
 
 
 def test_page_after_the_first_run(live):

@@ -53,8 +53,9 @@ def test_whole_wizard_by_plain_posts(tenant_client, tenant, notion):
     made.refresh_from_db()
     assert (stream.policy, made.frequency) == ("ask", "hourly")
 
-    plan = tenant_client.get(url("setup", made.pk, "activate", now=1))
-    assert "12</strong>" in plan.content.decode() and "will be created here" in plan.content.decode()
+    plan = tenant_client.get(url("setup", made.pk, "activate"))
+    assert plan.headers["Location"] == url("plan", made.pk, made.plans.get().pk)
+    assert "Working out what would happen" in tenant_client.get(plan.headers["Location"]).content.decode()
     answer = tenant_client.post(url("setup", made.pk, "activate"))
     assert answer.status_code == 303 and answer.headers["Location"] == url("detail", made.pk)
     made.refresh_from_db()

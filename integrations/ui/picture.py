@@ -1,0 +1,54 @@
+"""What happens on both sides as a picture: bars to the left for here, to the right for there, what meets between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+ACTIONS = ("created", "updated", "deleted", "restored")
+BETWEEN = ("linked", "unlinked", "conflict", "ambiguous", "set_aside", "left_out", "skipped")
+FULL = 100  # the longest bar
+
+
+def of(counts: Mapping[str, int], tool: str, link: Callable[[str, str], str]) -> dict[str, Any]:
+    """For integrations/_picture.html. link: (action, side) -> the address of those records."""
+    most = max((counts.get(f"{action}_{side}", 0) for action in ACTIONS for side in ("here", "there")), default=0)
+    rows = [_row(action, counts, most, link) for action in ACTIONS]
+    return {
+        "tool": tool,
+        "rows": [row for row in rows if row["here"]["count"] or row["there"]["count"] or row["always"]],
+        "between": [
+            {"key": key, "count": counts[key], "label": _between()[key], "url": link(key, "")}
+            for key in BETWEEN
+            if counts.get(key)
+        ],
+    }
+
+
+def _row(action: str, counts: Mapping[str, int], most: int, link: Callable[[str, str], str]) -> dict[str, Any]:
+    label = {
+        "created": _("created"),
+        "updated": _("changed"),
+        "deleted": _("deleted"),
+        "restored": _("brought back"),
+    }[action]
+    sides = {}
+    for side in ("here", "there"):
+        count = counts.get(f"{action}_{side}", 0)
+        length = max(round(FULL * count / most), 2) if count else 0
+        sides[side] = {"count": count, "length": length, "start": FULL - length, "url": link(action, side)}
+    return {"action": action, "label": label, "always": action != "restored", **sides}
+
+
+def _between() -> dict[str, str]:
+    return {
+        "linked": _("paired"),
+        "unlinked": _("parted"),
+        "conflict": _("changed on both sides"),
+        "ambiguous": _("with several possible partners"),
+        "set_aside": _("set aside with a reason"),
+        "left_out": _("left out"),
+        "skipped": _("left as they are"),
+    }

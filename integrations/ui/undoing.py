@@ -1,0 +1,80 @@
+"""What taking a run back would do, for the dialog that asks, and which runs and lines can be taken back at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from integrations.models import Status, Stream, SyncLog
+from integrations.services import undo
+from integrations.services.connect import Refused
+from integrations.sync.effects import ACTIONS
+from integrations.ui import words
+from integrations.ui.pages import is_id
+from integrations.ui.shown import Shown
+from integrations.ui.tools import tool
+
+LINES = 20  # of either kind in the dialog
+
+
+def is_possible(run: SyncLog) -> bool:
+    """Whether it makes sense to offer it; the service has the last word."""
+    states = SyncLog.State
+    wrote = any(count and key.partition("_")[0] in ACTIONS for key, count in run.counts.items())
+    return run.state not in (states.ASKED, states.RUNNING) and run.integration.status == Status.ACTIVE and wrote
+
+
+def url(run: SyncLog, record_id: object = "", field: str = "") -> str:
+    chosen = {name: str(value) for name, value in (("record", record_id), ("field", field)) if value}
+    here = reverse("connections:undo", args=[run.integration_id, run.pk])
+    return f"{here}?{urlencode(chosen)}" if chosen else here
+
+
+def scope(query: Mapping[str, str]) -> tuple[UUID | None, str]:
+    """The record and the field that an address speaks of."""
+    record = query.get("record", "")
+    return (UUID(record) if is_id(record) else None), query.get("field", "")[:60]
+
+
+def context(run: SyncLog, record_id: UUID | None, field: str) -> dict[str, Any]:
+    """For _undo.html; `refused` when it cannot be done."""
+    name = tool(run.integration.provider).name
+    common = {"run": run, "integration": run.integration, "tool": tool(run.integration.provider), "record": record_id or "",
+              "field": field}  # fmt: skip
+    try:
+        found = undo.preview(run, record_id, field)
+    except Refused as refused:
+        return common | {"refused": str(refused)}
+    streams = {one.pk: one for one in run.integration.streams.defer("schema")}
+    return common | {
+        "counts": found.counts,
+        "whole": found.whole,
+        "undone": _lines(found.undone[:LINES], streams, name),
+        "left_out": _lines(found.left_out[:LINES], streams, name),
+        "more_left_out": max(found.counts.get("left_out", 0) - LINES, 0),
+        "more_undone": max(found.counts.get("undone", 0) - LINES, 0),
+    }
+
+
+def _lines(found: Iterable[tuple[UUID, Any]], streams: Mapping[UUID, Stream], name: str) -> list[dict[str, Any]]:
+    pairs = [(streams[pk], line) for pk, line in found if pk in streams]
+    held: dict[str, list[dict[str, Any]]] = {}
+    for stream, line in pairs:
+        for at in (0, 1):
+            held.setdefault(stream.entity, []).append({field: pair[at] for field, pair in line.changes.items()})
+    shown = Shown(held)
+    return [
+        {
+            "title": line.title or _("without a name"),
+            "side": line.side if line.action != "left_out" else "",
+            "what": words.action(line.action, line.side, name),
+            "reason": line.reason,
+            "changes": shown.changes(stream.entity, line.changes, line.side, line.action == "created"),
+        }
+        for stream, line in pairs
+    ]

@@ -1,0 +1,84 @@
+"""The rules of one table, in the wizard and later, and its restarts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from integrations.models import RecordLink, Status, Stream
+from integrations.services import restarts
+from integrations.ui import tables
+from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
+from integrations.ui.rules import Rules
+from integrations.ui.steps import bar
+from integrations.ui.tools import tool
+from tenants.access import require_role
+
+
+def stream_of(pk: UUID, stream: UUID) -> Stream:
+    return get_object_or_404(Stream.objects.select_related("integration"), pk=stream, integration=pk)
+
+
+@require_role("admin")
+@two_bodies
+def table_rules(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
+    """Without `do`, a POST saves."""
+    found = stream_of(pk, stream)
+    if request.method != "POST":
+        return _show(request, Rules.of(found))
+    rules = Rules.posted(found, request.POST)
+    if do := request.POST.get("do"):
+        rules.do(do if do != "key-add" else f"key-add:{request.POST.get('add_key', '')}")
+        return _show(request, rules)
+    if not rules.save():
+        return _show(request, rules, status=422)
+    messages.success(request, _("Saved. The next run follows the new rules."))
+    return see_other(_back(found))
+
+
+def _back(stream: Stream) -> str:
+    if stream.integration.setup_step != "done":
+        return reverse("connections:setup", args=[stream.integration_id, "settings"])
+    return reverse("connections:detail", args=[stream.integration_id])
+
+
+def _show(request: HttpRequest, rules: Rules, status: int = 200) -> HttpResponse:
+    stream = rules.stream
+    context: dict[str, Any] = rules.context() | {"integration": stream.integration}
+    if is_htmx(request):
+        return partial(request, "_table_rules", context | {"request": request}, status)
+    if stream.integration.setup_step != "done":
+        context["steps"] = bar(stream.integration, "settings")
+    context |= {
+        "tabs": tables.tabs(stream, "connections:table_rules"),
+        "back_url": _back(stream),
+        "links": _links(stream),
+        "can_go_on": stream.integration.status in (Status.PAUSED, Status.ATTENTION),
+    }
+    return page(request, "table_rules", context, status)
+
+
+def _links(stream: Stream) -> int:
+    return RecordLink.objects.filter(stream=stream, remote_id__isnull=False, record_id__isnull=False).count()
+
+
+@require_role("admin")
+def restart(request: HttpRequest, pk: UUID, stream: UUID, what: str) -> HttpResponse:
+    """Asks on a page of its own, so that it works without a script; with one, a dialog has asked."""
+    found = stream_of(pk, stream)
+    if what not in ("read-again", "match-anew") or found.integration.setup_step != "done":
+        raise Http404("no such restart")
+    if request.method != "POST":
+        context = {"stream": found, "integration": found.integration, "tool": tool(found.integration.provider)}
+        return page(request, "restart", context | {"what": what, "links": _links(found)})
+    act, text = {
+        "read-again": (restarts.read_again, _("The next run reads every record again.")),
+        "match-anew": (restarts.match_anew, _("The pairs are forgotten. The next run matches anew.")),
+    }[what]
+    return told(request, lambda: act(found), text, reverse("connections:detail", args=[pk]))
