@@ -47,13 +47,49 @@ class FormField:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """One permission that OAuth asks for. `why`: for the person who grants it, in plain words."""
+
+    name: str
+    why: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """OAuth 2 by authorization code, as data. Of the URLs only scheme and host are replaced by PROVIDER_BASE_URLS.
+
+    client: how the app names itself to the token endpoint (HTTP Basic, or in the body). body: the form of what is sent there.
+    seconds: how long an access token lives unless told otherwise. idle_seconds: how long an unused grant lives; 0: for ever.
+    rotates: a refresh answers a new refresh token and the old one dies.
+    """
+
+    authorize_url: str
+    token_url: str
+    scopes: tuple[Scope, ...] = ()
+    revoke_url: str = ""
+    pkce: bool = True
+    client: Literal["basic", "form"] = "form"
+    body: Literal["form", "json"] = "form"
+    params: Mapping[str, str] = field(default_factory=dict)  # more of the authorize URL's
+    seconds: float = 3600.0
+    idle_seconds: float = 0.0
+    rotates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
-    """How a tenant connects. `kind` is one of oauth2, token, key_and_token, client_credentials."""
+    """How a tenant connects. `kind` is one of oauth2, token, key_and_token, client_credentials.
+
+    Of "token" and of "oauth2" the adapter finds what goes into `Authorization: Bearer` as `credentials["token"]`; renewing it is
+    the transport's business.
+    """
 
     kind: Literal["oauth2", "token", "key_and_token", "client_credentials"]
     fields: tuple[FormField, ...] = ()
     help: str = ""
     help_url: str = ""
+    oauth: OAuth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +106,7 @@ class Capabilities:
     create_once: CreateOnce = ""  # the best means that the API has; "" only where nothing can be created
     key_seconds: float = 0.0  # of create_once "key": how long the provider surely knows a key again
     create_fields: bool = False
+    create_collections: bool = False
     tells_created: bool = False  # every record read has `created_at`
     versions: bool = False  # Change.version is honoured and a stale one raises VersionMismatch
     batch: int = 1  # records per write request
@@ -80,10 +117,42 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `requests` in any window of `seconds`, per credential. Source: the provider's documentation."""
+    """At most `requests` in any window of `seconds`. Source: the provider's documentation.
+
+    path: a regular expression that the URL's path is searched for; only such requests count. What its groups match names the
+    bucket further: `r"/(app\w+)"` is one bucket per base.
+    of: whose requests count together: those of the account, or of everybody who meets the same bucket ("all", Airtable's bases).
+    """
 
     requests: int
     seconds: float
+    path: str = ""
+    of: Literal["account", "all"] = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """How the provider calls us.
+
+    made: who makes a subscription: us, by API, for each collection ("api"), or whoever sets up the app there, once for all
+    accounts that use it ("app").
+    seconds: how long a subscription lives unless it is renewed; 0: for ever.
+    """
+
+    made: Literal["api", "app"]
+    seconds: float = 0.0
+    help: str = ""  # "app": what staff do there
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A collection that the provider can be asked to make, ready to be synced. `fields`: by our entity's field names."""
+
+    slug: str
+    name: str
+    entity: str
+    fields: Mapping[str, NewField]
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +171,8 @@ class Manifest:
     tone: str = "#7a7265"  # colour of the monogram tile
     access: tuple[str, ...] = ()  # in plain words, what access is asked for and why
     setup_minutes: int = 3
+    hooks: Hooks | None = None
+    templates: tuple[Template, ...] = ()
 
 
 # --- what an adapter reads ----------------------------------------------------------------------------------------
@@ -219,6 +290,7 @@ class Change:
     key: of a create, stored with the intent; when it comes again, everything else is exactly what it was the first time.
     id: of a create too, when it was made before the request (create_once "client_id").
     current: the record as the verifying read just saw it, for APIs that replace a whole value to change a part.
+    new_options: ids of the fields in which an option that is missing there may be made by this write.
     """
 
     action: Action
@@ -228,6 +300,7 @@ class Change:
     key: str = ""
     version: str | None = None
     current: Record | None = None
+    new_options: frozenset[str] = frozenset()
 
     @property
     def deletes(self) -> bool:
@@ -241,6 +314,54 @@ class Result:
     change: Change
     record: Record | None = None
     error: errors.AdapterError | None = None
+
+
+# --- what a provider calls us for ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One agreement that the provider calls us when a collection changes; stored with its secret encrypted.
+
+    id: the provider's. secret: what its calls are signed with; "" where the app's own secret does it.
+    """
+
+    id: str
+    secret: str = ""
+    expires_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """A call as it came in. url: as the provider called it, with host and query. headers: names in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvent:
+    """Something changed there: a reason to read, never to believe. What is "" is not told.
+
+    account: `Account.id`, by which calls to an app find their tenants. collection: `Collection.id`.
+    id: the same for every delivery of the same event, where the provider has such a thing.
+    """
+
+    account: str = ""
+    collection: str = ""
+    id: str = ""
+    at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookSays:
+    """What a call says. `answer`: body and content type of our answer, for handshakes that want one. secret: one to be stored."""
+
+    events: tuple[HookEvent, ...] = ()
+    answer: tuple[str, str] = ("", "text/plain")
+    secret: str = ""
 
 
 # --- the contract -------------------------------------------------------------------------------------------------
@@ -339,6 +460,38 @@ class Adapter(ABC):
     def create_fields(self, collection: str, fields: Iterable[NewField]) -> Schema:
         """Create fields that are missing, by name; answers the schema after it (capability `create_fields`)."""
         raise NotImplementedError
+
+    # Templates (capability `create_collections`).
+
+    def places(self) -> list[Collection]:
+        """Where a collection can be made: pages, bases, workspaces."""
+        raise NotImplementedError
+
+    def create_collection(self, place: str, name: str, fields: Sequence[NewField]) -> Schema:
+        """Make a collection. The first field names a record. Not repeatable: look by name before doing it again."""
+        raise NotImplementedError
+
+    # Webhooks (capability `webhooks`). A call is a reason to read; polling goes on beside it.
+
+    def subscribe(self, collection: str, url: str) -> Subscription:
+        """Ask to be called at `url` when the collection changes (Hooks.made "api"). Raises AccessDenied."""
+        raise NotImplementedError
+
+    def renew(self, collection: str, subscription: Subscription) -> Subscription:
+        """Prolong. Raises NotFound when it is gone there and has to be made again."""
+        raise NotImplementedError
+
+    def unsubscribe(self, collection: str, subscription: Subscription) -> None:
+        """End it. One that is gone already is no error."""
+        raise NotImplementedError
+
+    @classmethod
+    def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:
+        """What a call says, once its signature over the raw body is found good with `secret` and its time not too old.
+
+        secret: the subscription's, or the app's (Hooks.made "app"). Raises errors.Forged and nothing else, whatever the body.
+        """
+        raise errors.Forged("this tool does not call")
 
     def close(self) -> None:
         """Give back connections."""

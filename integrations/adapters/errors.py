@@ -109,3 +109,7 @@ class SchemaChanged(AdapterError):
     def __init__(self, message: str, fields: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.fields = fields
+
+
+class Forged(Exception):
+    """A call that claims to come from the provider, but is not signed by it, or is too old. Answered with 401, never run."""
