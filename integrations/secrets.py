@@ -70,14 +70,26 @@ class Secret:
 
 
 class SecretField(EncryptedField, models.Field):
-    """JSON that is sealed when saved; reading the attribute answers a `Secret`, whose `open()` gives the value."""
+    """JSON that is sealed when saved; reading the attribute answers a `Secret`, whose `open()` gives the value.
+
+    The row needs its key before it is given a secret. shared: the table is in the public schema, whichever tenant reads it.
+    """
+
+    def __init__(self, *args: Any, shared: bool = False, **kwargs: Any) -> None:
+        self.shared = shared
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, kwargs | ({"shared": True} if self.shared else {})
 
     def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:  # type: ignore[override]
         super().contribute_to_class(cls, name, **kwargs)
         setattr(cls, name, _Attribute(self))
 
     def bound_to(self, instance: models.Model) -> str:
-        return f"{connection.schema_name}/{instance._meta.db_table}/{self.column}/{instance.pk}"
+        schema = "public" if self.shared else connection.schema_name
+        return f"{schema}/{instance._meta.db_table}/{self.column}/{instance.pk}"
 
     def pre_save(self, instance: models.Model, add: bool) -> bytes | None:
         value = instance.__dict__.get(self.attname)
@@ -92,6 +104,10 @@ class SecretField(EncryptedField, models.Field):
 
     def from_db_value(self, value: Any, expression: Any, connection: Any, *args: Any) -> bytes | None:
         return None if value is None else bytes(value)
+
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        if data:  # a form is write-only: left empty, what is stored stays
+            setattr(instance, self.name, data)
 
     def value_to_string(self, obj: models.Model) -> str:
         return "***"

@@ -11,22 +11,29 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from integrations.catalog.models import Provider
+from integrations.secrets import SecretField
 from tenants.staff import StaffAdmin
 
 
 @admin.register(Provider)
 class ProviderAdmin(StaffAdmin):
+    formfield_overrides = {SecretField: {"widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"})}}
     list_display = ("name", "ways", "is_active", "is_visible", "is_present", "position")
     list_editable = ("is_active", "is_visible", "position")
     list_filter = ("is_active", "is_visible")
     search_fields = ("name", "slug")
-    readonly_fields = ("slug", "name", "is_present", "capabilities", "limits", "facts")
+    readonly_fields = ("stored", "slug", "name", "is_present", "capabilities", "limits", "facts")
     fieldsets = (
         (
             None,
             {"fields": ("is_active", "is_visible", "description", "docs_url", "requests_per_minute", "position")},
+        ),
+        (
+            _("Our app there"),
+            {"fields": ("client_id", "client_secret", "hook_secret", "stored"), "classes": ("tab",)},
         ),
         (
             _("From the adapter"),
@@ -37,6 +44,11 @@ class ProviderAdmin(StaffAdmin):
     @display(description=_("connects by"))
     def ways(self, provider: Provider) -> str:
         return ", ".join(way.get("kind", "") for way in provider.manifest.get("auth", []))
+
+    @display(description=_("stored secrets"))
+    def stored(self, provider: Provider) -> str:
+        there = {_("client secret"): provider.client_secret, _("webhook secret"): provider.hook_secret}
+        return ", ".join(str(name) for name, secret in there.items() if secret) or "–"
 
     @display(description=_("can"))
     def capabilities(self, provider: Provider) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integrations.secrets import SecretField
+
+WRITE_ONLY = _("Shown to nobody. Left empty, the one that is stored stays.")
+
 
 class Provider(models.Model):
     """`slug`, `name`, `tagline` and the manifest's facts follow the code; the rest is the staff's and is never overwritten."""
@@ -21,6 +25,10 @@ class Provider(models.Model):
         _("requests per minute"), null=True, blank=True, help_text=_("Per credential. Empty: the documented limit.")
     )
     position = models.IntegerField(_("position"), default=100)
+    # our app there: of OAuth, and what its calls to us are signed with
+    client_id = models.CharField(_("client id"), max_length=200, blank=True, default="")
+    client_secret = SecretField(_("client secret"), null=True, blank=True, shared=True, help_text=WRITE_ONLY)
+    hook_secret = SecretField(_("webhook secret"), null=True, blank=True, shared=True, help_text=WRITE_ONLY)
     is_present = models.BooleanField(default=True, editable=False)  # False once the adapter's folder is gone
 
     class Meta:

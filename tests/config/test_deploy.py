@@ -14,6 +14,7 @@ from django_tenants.utils import schema_context, tenant_context
 from config import deploy
 from config.demo import records as demo_records
 from crm.models import Change, Contact, Person
+from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance
 from integrations.scheduling import tasks
 from integrations.sync import stage
@@ -161,11 +162,16 @@ def test_without_a_password_there_is_no_demo(db, settings):
 def test_after_rotation_the_old_key_can_go(tenant, settings):
     settings.INTEGRATION_ENCRYPTION_KEYS = ["old key"]
     made = IntegrationInstance.objects.create(provider="notion", name="Notion", credentials={"token": "s3cret"})
+    app = Provider.objects.get(slug="notion")
+    app.client_secret = "the app's"  # from a tenant's connection: it is bound to the public schema all the same
+    app.save(update_fields=["client_secret"])
     settings.INTEGRATION_ENCRYPTION_KEYS = ["new key", "old key"]
     call_command("rotate_secrets", verbosity=0)
     settings.INTEGRATION_ENCRYPTION_KEYS = ["new key"]
     with tenant_context(tenant):
         assert IntegrationInstance.objects.get(pk=made.pk).credentials.open() == {"token": "s3cret"}
+    with schema_context("public"):
+        assert Provider.objects.get(slug="notion").client_secret.open() == "the app's"
 
 
 def test_a_credential_that_no_key_opens_is_named(tenant, settings):
