@@ -117,7 +117,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `requests` in any window of `seconds`. Source: the provider's documentation.
+    r"""At most `requests` in any window of `seconds`. Source: the provider's documentation.
 
     path: a regular expression that the URL's path is searched for; only such requests count. What its groups match names the
     bucket further: `r"/(app\w+)"` is one bucket per base.

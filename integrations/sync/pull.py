@@ -27,7 +27,7 @@ from integrations.sync.meeting import look_again, look_at_unlisted, match_held
 from integrations.sync.reread import FETCH, quarantine, read_marked
 from integrations.sync.store import Store
 
-GATHER = 500  # records per transaction
+GATHER, GATHER_CROWDED = 500, 100  # records per transaction
 GATHER_SECONDS = 1.0  # a slow tool's pages are stored one by one: they are shown, and a cancelled run stops there
 LISTEN_SECONDS = 0.5  # how soon somebody is heard while a page is waited for
 CLOSE_SECONDS = 2.0  # how long a reading that is given up may take to end
@@ -45,8 +45,8 @@ def pull(store: Store) -> Iterator[int]:
     began = timezone.now()
     whole, stored = False, 0
     pages = store.adapter.read(store.stream.collection, cursor, store.remote_fields)
-    with _ahead(pages, store.listen) as fetched:
-        for records, page in _gathered(fetched):
+    with _ahead(pages, store) as fetched:
+        for records, page in _gathered(fetched, store):
             if stored and store.stream.cursor != (cursor or ""):  # else it could not go on from here
                 yield stored
             advance: dict[str, Any] = {"cursor": page.cursor} if page.cursor is not None else {}
@@ -95,12 +95,12 @@ class _Fetched:
             return item
 
 
-def _gathered(fetched: _Fetched) -> Iterator[tuple[list[Record], Page]]:
+def _gathered(fetched: _Fetched, store: Store) -> Iterator[tuple[list[Record], Page]]:
     """Pages joined until they are worth a transaction, or the next one is long in coming; the cursor is the last page's."""
     while (page := fetched.take()) is not None:
         records = list(page.records)
         until, following = time.monotonic() + GATHER_SECONDS, page
-        while len(records) < GATHER:
+        while len(records) < (GATHER_CROWDED if store.is_crowded() else GATHER):
             try:
                 taken = fetched.take(until)
             except queue.Empty:
@@ -114,12 +114,12 @@ def _gathered(fetched: _Fetched) -> Iterator[tuple[list[Record], Page]]:
 
 
 @contextmanager
-def _ahead(pages: Iterator[Page], listen: Callable[[], None]) -> Iterator[_Fetched]:
+def _ahead(pages: Iterator[Page], store: Store) -> Iterator[_Fetched]:
     """Iterate in a thread, a few pages ahead. Leaving the block stops the thread; its errors are raised here.
 
-    listen: called every now and then while a page is waited for; what it raises ends the reading.
+    What `store.listen` raises while a page is waited for ends the reading.
     """
-    fetched = _Fetched(listen)
+    fetched = _Fetched(store.listen)
 
     def fetch() -> None:
         try:
@@ -127,6 +127,7 @@ def _ahead(pages: Iterator[Page], listen: Callable[[], None]) -> Iterator[_Fetch
                 fetched.put(page)
                 if fetched.stop.is_set():
                     return
+                store.stand_aside()
             fetched.put(None)
         except BaseException as error:
             fetched.put(error)
@@ -201,8 +202,8 @@ def _list_all(store: Store) -> Generator[int, None, bool]:
     begun = store.stream.sweep_cursor.removeprefix("at:")
     is_whole, stored = False, 0
     pages = store.adapter.read(store.stream.collection, begun or None, store.remote_fields)
-    with _ahead(pages, store.listen) as fetched:
-        for records, page in _gathered(fetched):
+    with _ahead(pages, store) as fetched:
+        for records, page in _gathered(fetched, store):
             if stored:  # not after the last one: that the listing is through is still to be stored
                 yield stored
             store.run.counts["read"] = store.run.counts.get("read", 0) + len(records)

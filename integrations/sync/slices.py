@@ -7,6 +7,7 @@ for a worker. While it waits for the tool it listens for the same.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -34,8 +35,10 @@ LEAST_SECONDS, LONG_SECONDS, EVEN_SECONDS = 2.0, 1.5, 20.0
 #: The threads of a process share one core. A backfill holds still while somebody more urgent works beside it, for so many times
 #: the time of its last step at most: it slows down to a fifth, and is never stopped.
 GIVE_WAY, LONGEST_STEP, URGENT_SECONDS = 4.0, 1.0, 10.0
+SHARED_SECONDS = 10.0  # for so long after somebody urgent was here a backfill still takes short steps
 
 _present: dict[int, tuple[int, float]] = {}  # who is at work in this process: (priority, since)
+_latest = {"urgent": -math.inf}  # when somebody urgent was last done here
 
 
 @contextmanager
@@ -46,6 +49,8 @@ def present(lease: Lease) -> Iterator[None]:
         yield
     finally:
         _present.pop(id(lease), None)
+        if lease.priority < Priority.BACKFILL:
+            _latest["urgent"] = time.monotonic()
 
 
 def _is_somebody_urgent_here() -> bool:
@@ -85,6 +90,7 @@ class Slice:
         """A stream at work in this slice."""
         store = Store(self.run, stream, self.lease, self.adapter)
         store.listen, store.sleep = self.listen, self.sleep
+        store.is_crowded, store.stand_aside = self.is_crowded, self.stand_aside
         store.patient = self.run.trigger in settling.PATIENT
         if self.run.plan_id:
             store.guard, store.tells_values = Guard(store, self.run.plan_id), True
@@ -148,14 +154,24 @@ class Slice:
     def _priority(self, worked: float) -> int:
         return Priority.BACKFILL if worked > LONG_SECONDS else self.lease.priority
 
-    def _give_way(self) -> None:
+    def is_crowded(self) -> bool:
+        """We are a backfill, and somebody urgent works in this process or may any moment: short steps, please."""
+        now = time.monotonic()
+        is_shared = _is_somebody_urgent_here() or now - _latest["urgent"] < SHARED_SECONDS
+        return is_shared and self._priority(now - self.started) == Priority.BACKFILL
+
+    def stand_aside(self, seconds: float = LONGEST_STEP) -> None:
+        """As a backfill, hold still while somebody urgent works in this process, but not for longer than this."""
         now = time.monotonic()
         if self._priority(now - self.started) == Priority.BACKFILL:
-            if id(self.lease) in _present:  # two long runs do not hold each other up
-                _present[id(self.lease)] = (Priority.BACKFILL, self.started)
-            until = now + GIVE_WAY * min(now - self._resumed, LONGEST_STEP)
-            while _is_somebody_urgent_here() and time.monotonic() < until:
+            while _is_somebody_urgent_here() and time.monotonic() < now + seconds:
                 time.sleep(0.01)
+
+    def _give_way(self) -> None:
+        now = time.monotonic()
+        if id(self.lease) in _present and self._priority(now - self.started) == Priority.BACKFILL:
+            _present[id(self.lease)] = (Priority.BACKFILL, self.started)  # two long runs do not hold each other up
+        self.stand_aside(GIVE_WAY * min(now - self._resumed, LONGEST_STEP))
         self._resumed = time.monotonic()
 
     # --- telling ----------------------------------------------------------------------------------------------------

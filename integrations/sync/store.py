@@ -59,6 +59,8 @@ class Store:
         self.read_ended = 0.0  # on the monotonic clock
         self.listen: Callable[[], None] = lambda: None  # called while it waits; raises when the run shall stop
         self.sleep: Callable[[float], None] = time.sleep
+        self.is_crowded: Callable[[], bool] = lambda: False  # somebody more urgent shares this process: short steps
+        self.stand_aside: Callable[[], None] = lambda: None  # called by the thread that fetches ahead, after every page
         self.patient = False  # nobody waits for this run: what is still being typed may wait
         self.undoing = False  # what comes now was asked for by a person
         self.undone: set[tuple[str, str]] = set()  # (record, field) that an undo has just set back here
