@@ -37,6 +37,7 @@ SHARED_APPS = [
     "pgtrigger",
     "tenants",
     "integrations.catalog",
+    "integrations.oauth",
     "integrations.scheduling",
     "unfold",
     "django.contrib.admin",

@@ -1,5 +1,6 @@
 """The tenant's integrations. All of it lives in the tenant's schema."""
 
+from integrations.models.grant import Grant
 from integrations.models.instance import Frequency, IntegrationInstance, Status
 from integrations.models.link import HeldRecord, LeftOut, LinkState, RecordLink, SetAside, SweptRecord
 from integrations.models.plan import Plan, PlanLine
@@ -13,6 +14,7 @@ __all__ = [
     "Ended",
     "FieldMapping",
     "Frequency",
+    "Grant",
     "HeldRecord",
     "IntegrationInstance",
     "LeftOut",

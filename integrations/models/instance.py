@@ -55,3 +55,8 @@ class IntegrationInstance(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_key(self) -> bool:
+        """OAuth keeps its tokens in `Grant`, where workers renew them."""
+        return bool(self.credentials) or self.auth_kind == "oauth2"
