@@ -43,7 +43,8 @@ class RecordLink(models.Model):
     base_local, base_remote: {local field name: canonical value} that each side held when they last agreed.
     intent: a write that was about to be sent: {"action", "at", "fields": {name: [local value, value as it should read back]}};
     of a create also what its means needs to know it again (sync/creates.py): {"id", "key", "values": {remote field id: value}}.
-    ghosts: {name: [[local value, read-back value, until (unix seconds)], …]}: our writes whose outcome never became known.
+    ghosts: {name: [[local value, read-back value, until (unix seconds)], …]}: our writes whose outcome never became known;
+    under "" the ids, made before the request, of creates that may still arrive.
     waiting: {name: remote value} of relations whose other end is not linked yet; waits_out: names that wait to go out.
     dirty: look at this record when pushing. reread: read it by id with the next run. left_out: it does not travel, and why.
     flips: {name: [[side, fingerprint, at (unix seconds), by], …]}: who wrote a field by turns lately, for the ping-pong breaker.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -48,20 +50,27 @@ def take_up(link: RecordLink, by: str) -> None:
 
 
 def pair(stream: Stream, remote_id: str, record_id: UUID, by: str) -> RecordLink:
-    """A person says that these two are the same thing, whatever their keys say. Both are read and merged with the next run."""
+    """A person says that these two are the same thing, whatever their keys say. Both are read and merged with the next run.
+
+    Also of two that were parted, from each other or from others: what either of them belonged to stays parted.
+    """
     with transaction.atomic():
         stream = _held(stream)
-        _must_be_free(stream, remote_id)
+        theirs = _parted_there(stream, remote_id)
+        if theirs is None:
+            _must_be_free(stream, remote_id)
         if not registry.rows(registry.entity(stream.entity), [record_id]):
             raise Refused(_("The record was deleted here."), "record_id", "not_found")
         link = RecordLink.objects.select_for_update().filter(stream=stream, record_id=record_id).first()
-        if link is not None and (link.remote_id is not None or (link.intent and link.intent["action"] != "create")):
+        if link is not None and not _is_free(link):
             raise Refused(_("This record belongs to another one there already."), "record_id", "linked_already")
         link = link or RecordLink(stream=stream, record_id=record_id)
-        if link.intent and "values" not in link.intent:  # it carries a marker: a copy that arrives late is known by it
+        if link.remote_id != remote_id:
+            _leave_partners(link, theirs)
+        if link.intent and _may_arrive(link.intent, remote_id):
             haunt_create(link)
             link.unsure = True
-        link.base_local, link.base_remote, link.waiting = {}, {}, {}
+        link.base_local, link.base_remote, link.waiting, link.flips = {}, {}, {}, {}
         link.remote_id, link.state, link.left_out, link.intent = remote_id, LinkState.LINKED, "", None
         link.reread, link.dirty = True, stream.direction != Direction.IMPORT
         link.save()
@@ -93,7 +102,10 @@ def send_again(link: RecordLink, by: str) -> None:
         if link.remote_id is not None or not waiting.exists():
             raise Refused(_("Nobody waits for a decision about this record."), code="not_unsure")
         waiting.delete()
-        RecordLink.objects.filter(pk=link.pk).update(dirty=True, intent=None, unsure=True)
+        if link.intent:
+            haunt_create(link)  # it may still arrive, and is known then
+        link.dirty, link.intent, link.unsure = True, None, True
+        link.save(update_fields=["dirty", "intent", "unsure", "ghosts"])
         _ask(link.stream)
     log.info("%s has record %s of stream %s sent again", by, link.record_id, link.stream_id)
 
@@ -111,12 +123,49 @@ def _must_be_free(stream: Stream, remote_id: str) -> None:
         raise Refused(_("No record that waits for a partner has this id."), "remote_id", "not_found")
 
 
+def _parted_there(stream: Stream, remote_id: str) -> RecordLink | None:
+    """The link of a record there that belongs to none of ours any more, or never did (a second copy)."""
+    parted = RecordLink.objects.select_for_update().filter(stream=stream, state=LinkState.UNLINKED)
+    return parted.filter(remote_id=remote_id).first()
+
+
+def _is_free(link: RecordLink) -> bool:
+    """Whether our record may be given a partner: it has none, or it was parted from it for good."""
+    if link.state == LinkState.UNLINKED:
+        return True
+    return link.remote_id is None and (not link.intent or link.intent["action"] == "create")
+
+
+def _may_arrive(intent: Mapping[str, Any], remote_id: str) -> bool:
+    """Whether a copy of this create may turn up beside `remote_id`, and would be known: by its marker, or by its id.
+
+    With neither, what the person chose most likely is what it made.
+    """
+    return "values" not in intent or intent.get("id") not in (None, remote_id)
+
+
+def _leave_partners(link: RecordLink, theirs: RecordLink | None) -> None:
+    """What these two belonged to before stays parted: it neither comes in, nor goes out, as something new."""
+    if link.remote_id is not None:
+        RecordLink.objects.filter(pk=link.pk).update(remote_id=None)
+        RecordLink.objects.create(stream=link.stream, remote_id=link.remote_id, state=LinkState.UNLINKED)
+        link.remote_version, link.remote_edited_at, link.remote_url = None, None, ""
+        if not link.unsure:
+            link.ghosts = {}  # they were on their way to that one
+    if theirs is not None and theirs.record_id is not None:
+        theirs.remote_id, theirs.remote_url, theirs.dirty = None, "", False
+        theirs.save(update_fields=["remote_id", "remote_url", "dirty"])
+    elif theirs is not None:
+        theirs.delete()
+
+
 def _is_decided(stream: Stream, remote_id: str, record_id: UUID | None = None) -> None:
     """Nobody is asked any more; ours that waited for the same key are looked at with the next run."""
     asides = SetAside.objects.filter(stream=stream, code__in=BY_A_PERSON)
     asides.filter(side="there", remote_id=remote_id).delete()
     if record_id:
         asides.filter(side="here", record_id=record_id).delete()
+        SetAside.objects.filter(stream=stream, side="there", remote_id=remote_id, code="second_copy").delete()
     HeldRecord.objects.filter(stream=stream, remote_id=remote_id).delete()
     _ask(stream)
 

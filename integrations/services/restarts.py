@@ -26,10 +26,11 @@ from integrations.scheduling import due
 from integrations.scheduling.models import Priority
 from integrations.scheduling.tasks import wake_on_commit
 
-#: What stays when pairs are forgotten: what is deleted on both sides, copies of ours on their way to the trash, creates whose
-#: outcome is not known yet (their answer may still come), and what a person paused.
+#: What stays when pairs are forgotten: what is deleted on both sides, what was parted (for good, or until the deleted one comes
+#: back), second copies of ours, on their way to the trash or waiting for a person, creates whose outcome is not known yet (their
+#: answer may still come), and what a person paused.
 KEPT = (
-    Q(state__in=[LinkState.GONE, LinkState.EXTRA])
+    Q(state__in=[LinkState.GONE, LinkState.LEFT, LinkState.UNLINKED, LinkState.EXTRA])
     | Q(remote_id=None, intent__isnull=False)
     | Q(left_out=LeftOut.PAUSED)
 )
@@ -69,7 +70,7 @@ def match_anew(stream: Stream) -> None:
             dirty=True,
         )
         links.exclude(KEPT | Q(unsure=True)).delete()
-        SetAside.objects.filter(stream=stream).delete()
+        SetAside.objects.filter(stream=stream).exclude(code="second_copy").delete()  # that one is never asked again
         SweptRecord.objects.filter(stream=stream).delete()
         Conflict.objects.filter(stream=stream, state=Conflict.State.OPEN).update(
             state=Conflict.State.SETTLED, settled_by=Ended.RESTARTED

@@ -65,7 +65,7 @@ def _adopt_marked(batch: Batch, marked: list[Record]) -> None:
             if marker in known and _may_link(batch, record, str(marker)):  # linked before the connection was made anew
                 batch.links[record.id] = link_up(batch, None, record, marker)
                 known.pop(marker)
-        elif link.remote_id is None:
+        elif link.remote_id is None and link.state != LinkState.UNLINKED:
             sent = link.intent is not None or link.unsure
             if link.unsure:  # it may be the copy of an earlier attempt, and the last one is still to come
                 haunt_create(link, record, batch.store)
@@ -94,7 +94,7 @@ def _extra(batch: Batch, link: Link, record: Record) -> None:
         for m in batch.store.mapped
         if (base := link.base_remote.get(m.name, UNSEEN)) is not UNSEEN
     )
-    if untouched and batch.store.can.delete:
+    if untouched and batch.store.can.delete and not _was_in_doubt(batch.store, record):
         extra = batch.new_link(record.id, None, LinkState.EXTRA)
         extra.dirty, extra.remote_version = True, record.version
         extra.base_remote = {
@@ -104,6 +104,12 @@ def _extra(batch: Batch, link: Link, record: Record) -> None:
         return
     second_copy(batch.store, record, batch.title_of(record))
     batch.links[record.id] = batch.new_link(record.id, None, LinkState.UNLINKED)
+
+
+def _was_in_doubt(store: Store, record: Record) -> bool:
+    """A person was asked what this record is: whatever they said about ours, it is not put away without them."""
+    asides = SetAside.objects.filter(stream=store.stream, side="there", remote_id=record.id)
+    return asides.filter(code__in=tables.BY_A_PERSON).exists()
 
 
 def _doubtful(batch: Batch, record: Record) -> None:
@@ -145,6 +151,9 @@ def link_up(batch: Batch, link: Link | None, record: Record, record_id: str) -> 
     if link is None:
         link = batch.new_link(record.id, record_id, LinkState.LINKED)
     else:
+        if link.intent is not None:  # its create was sent, and a copy that arrives late is to be known
+            haunt_create(link)
+            link.unsure = True
         link.remote_id, link.state, link.intent = record.id, LinkState.LINKED, None
         link.base_local, link.base_remote = {}, {}  # with one that was erased there it had agreed on something else
         batch.changed(link)

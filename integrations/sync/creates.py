@@ -21,7 +21,7 @@ import values
 from crm.fields import new_id
 from integrations.adapters.base import Change, Record
 from integrations.models import LinkState, RecordLink, Stream
-from integrations.sync.intents import GHOST_SECONDS
+from integrations.sync.intents import GHOST_SECONDS, WHOLE, living
 from integrations.sync.merge import is_empty
 from values import Value
 
@@ -112,9 +112,7 @@ def recognise(store: Store, loose: Sequence[Record]) -> tuple[list[Record], list
     means = store.can.create_once
     if means not in ("client_id", "key", "search") or not any(r.made_by_us or means == "client_id" for r in loose):
         return [], []
-    waits = Q(intent__isnull=False, remote_id=None)
-    if means != "client_id":
-        waits |= Q(unsure=True)
+    waits = Q(intent__isnull=False, remote_id=None) | Q(unsure=True)
     links = list(RecordLink.objects.select_for_update().filter(waits, stream=store.stream).order_by("id"))
     if means == "client_id":
         by_id = _by_id(links)
@@ -187,7 +185,9 @@ def _doubt(store: Store) -> float:
 
 
 def _by_id(links: Iterable[RecordLink]) -> dict[str, RecordLink]:
-    return {intent["id"]: link for link in links if (intent := link.intent) and intent.get("id")}
+    """By every id with which they were to be created."""
+    late = {made: link for link in links for made, _same in living(link.ghosts).get(WHOLE, ())}
+    return late | {intent["id"]: link for link in links if (intent := link.intent) and intent.get("id")}
 
 
 def _ours(record: Record, link: RecordLink) -> Record:

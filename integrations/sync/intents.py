@@ -13,6 +13,7 @@ from integrations.sync.tables import Link
 from values import UNSEEN, Value
 
 GHOST_SECONDS = 24 * 3600
+WHOLE = ""  # in ghosts: the record as a whole, that is the id with which it was to be created
 
 
 def close_intent(link: Link, record: Record, store: Store) -> None:
@@ -46,7 +47,7 @@ def _sent_before(link: Link, record: Record, store: Store) -> dict[str, tuple[Va
     for name, kept in living(link.ghosts).items():
         mapped = store.by_name.get(name)
         theirs = record.values.get(mapped.remote.id, UNSEEN) if mapped else UNSEEN
-        if kept:
+        if kept and name != WHOLE:
             fields[name] = next((one for one in kept if one[1] == theirs), kept[-1])
     return fields
 
@@ -58,6 +59,8 @@ def haunt_create(link: Link, record: Record | None = None, store: Store | None =
         mapped = store.by_name.get(name) if store else None
         if record is None or mapped is None or record.values.get(mapped.remote.id, UNSEEN) != reads_back:
             haunt(link, name, ours, reads_back, intent["at"])
+    if made := intent.get("id"):
+        haunt(link, WHOLE, made, made, intent["at"])
 
 
 def haunt(link: Link, name: str, ours: Value, reads_back: Value, sent_at: float | None = None) -> None:

@@ -209,7 +209,7 @@ def row_keys(store: Store, row: registry.Row) -> dict[str, str]:
 def candidates_of(
     store: Store, wanted: Iterable[Keys], names: Sequence[str]
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Our records that share one of these keys and are not linked in this stream: {id: keys}, {id: title}."""
+    """Our records that share one of these keys and are neither linked nor parted in this stream: {id: keys}, {id: title}."""
     texts: dict[str, set[str]] = defaultdict(set)
     for keys in wanted:
         for name, key in keys.items():
@@ -236,7 +236,7 @@ def _unlinked(store: Store, name: str, texts: set[str]) -> list[registry.Row]:
             SELECT to_jsonb(r) FROM "{store.entity.table}" r
             WHERE lower({column}) = ANY(%(texts)s) AND NOT EXISTS (
                 SELECT 1 FROM integrations_recordlink l
-                WHERE l.stream_id = %(stream)s AND l.record_id = r.id AND l.remote_id IS NOT NULL)
+                WHERE l.stream_id = %(stream)s AND l.record_id = r.id AND (l.remote_id IS NOT NULL OR l.state = 'unlinked'))
             """,  # noqa: S608
             {"texts": list(texts), "stream": store.stream.pk, "own": field_.name.partition(".")[2]},
         )

@@ -217,6 +217,22 @@ def test_person_has_it_sent_again(play):
         links.send_again(RecordLink.objects.get(), "Ada")
 
 
+@pytest.mark.parametrize("means", ["client_id", "key"])
+@pytest.mark.parametrize("edited", [False, True])
+def test_late_copy_is_known_although_ours_was_paired_by_key_meanwhile(play, means, edited):
+    story = play(means)
+    pk = story.new_here("contact", email="ada@x.example")
+    story.run([Fault(0, "late", later=500)])
+    theirs = story.new_there("contact", mail="ada@x.example")
+    story.run([Fault(0, "not_sent", on="push")])  # sent once more, again without an answer; then the two meet
+    assert RecordLink.objects.get(record_id=pk).remote_id == theirs
+    if edited:
+        story.edit_here("contact", pk, "name", "v20001")
+    ends_well(story)
+    assert [row.id for row in alive(story)] == [theirs] and Contact.objects.count() == 1
+    assert len(story.world.rows) == 2  # it did arrive
+
+
 def test_ids_are_asked_for_as_many_as_are_needed(play):
     story = play("client_id")
     for _ in range(7):
@@ -256,6 +272,28 @@ def test_person_says_what_belongs_together_where_there_is_no_key(play):
     ends_well(story)
     assert RecordLink.objects.get(record_id=pks[0]).remote_id == there.id
     assert len(alive(story)) == 2 and Contact.objects.count() == 2
+
+
+@pytest.mark.parametrize("fault", ["late", "lost"])
+def test_what_is_sent_again_may_still_arrive_the_first_time(play, fault):
+    """late: it arrives after the second attempt, as a second copy. lost: it stood there all the time, and the person erred."""
+    story = play("search", choices={"match_fields": [], "matching": Matching.CREATE_ONLY})
+    pks = [story.new_here("contact", name="v20001", email="") for _ in range(2)]
+    story.run([Fault(0, "lost"), Fault(1, fault, later=500)])
+    story.run()
+    assert {one.code for one in SetAside.objects.all()} == {"unsure_create"}
+    stood = {row.id for row in alive(story)}
+    (here, _other) = RecordLink.objects.filter(remote_id=None).order_by("id")
+    for link in RecordLink.objects.filter(remote_id=None):
+        links.send_again(link, "Ada")
+    story.run()
+    assert stood <= {row.id for row in alive(story)}  # nobody puts away what a person was asked about
+    story.world.rest()
+    story.come_to_rest()
+    assert Contact.objects.count() == len(pks)
+    asked = {one.remote_id for one in SetAside.objects.filter(side="there")}
+    linked = set(RecordLink.objects.filter(state=LinkState.LINKED).values_list("remote_id", flat=True))
+    assert {row.id for row in alive(story)} == linked | asked and len(linked) == 2
 
 
 def test_what_our_account_made_before_is_not_taken_for_the_lost_one(play):
