@@ -58,6 +58,7 @@ class Provider(Protocol):
     api: tuple[str, ...]  # path prefixes of the API: only these meet faults, limits and the log
     results_key: str  # where a list answer holds its records
     requests_per_minute: int | None
+    # and, where the provider counts in its own way, `limit`: a RateLimit of its own
 
     def open(self, store: Store, clock: Clock) -> World: ...
 
@@ -88,5 +89,5 @@ def find_providers(wanted: list[str] | None = None) -> list[Provider]:
 def open_room(provider: Provider, data: Path | None, limited: bool = True) -> Room:
     store = Store(data / f"{provider.slug}.sqlite3" if data else None)
     clock = Clock()
-    limit = RateLimit(provider.requests_per_minute if limited else None)
+    limit = getattr(provider, "limit", RateLimit)(provider.requests_per_minute if limited else None)
     return Room(provider, provider.open(store, clock), store, clock, limit)
