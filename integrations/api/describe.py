@@ -15,6 +15,10 @@ Lists answer `{"items": […], "next": cursor or null}`; send `next` back as `af
 `Idempotency-Key`: repeated with the same body within 24 hours it is not carried out again and gets its first answer.
 Errors are `application/problem+json` with a stable `code`."""
 
+CONNECTORS = """The endpoints that simple connector clients know, by the provider's name instead of ids. They answer for the
+tenant's one integration of that provider; where there are several it is 409 `several_integrations`, and version 1 does it.
+Tokens, errors, lists and idempotency keys are those of version 1."""
+
 PROBLEM: Json = {
     "type": "object",
     "title": "Problem",

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from integrations.api.problems import CODES
-from integrations.api.v1 import api
+from integrations.api.v1 import api, short
 from tenants.middleware import for_everybody
 
 
@@ -23,12 +23,13 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _groups() -> list[dict[str, Any]]:
-    """The calls by tag, in the order of the description."""
-    document = api.get_openapi_schema()
-    groups: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document["tags"]}
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            groups[operation["tags"][0]].append(_call(path, method, operation))
+    """The calls by tag, in the order of the descriptions."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for document in (api.get_openapi_schema(), short.get_openapi_schema()):
+        groups |= {tag["name"]: [] for tag in document["tags"]}
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                groups[operation["tags"][0]].append(_call(path, method, operation))
     return [{"name": name, "calls": calls} for name, calls in groups.items()]
 
 

@@ -13,9 +13,8 @@ from integrations.api.callers import ADMIN, MEMBER, VIEWER
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas import integrations as schemas
 from integrations.api.schemas.plans import Plan
-from integrations.api.schemas.runs import Run
 from integrations.api.schemas.streams import Collection
-from integrations.models import IntegrationInstance, SyncLog
+from integrations.models import IntegrationInstance
 from integrations.services import connect, discovery, lifecycle, plans
 
 router = Router(tags=["Integrations"], auth=VIEWER)
@@ -129,7 +128,7 @@ def sync_integration(request: HttpRequest, integration_id: UUID, body: schemas.S
     """Ask for a run now."""
     integration = found(integration_id)
     lifecycle.sync_now(integration, by=request.auth.trigger, whole=bool(body and body.whole))
-    return _asked(integration)
+    return schemas.SyncAnswer.of(integration)
 
 
 @router.post("/{uuid:integration_id}/cancel", auth=MEMBER, response={202: schemas.SyncAnswer})
@@ -137,15 +136,7 @@ def cancel_run(request: HttpRequest, integration_id: UUID) -> Any:
     """Stop the present run at its next page. What it has done stays; the next run goes on from there."""
     integration = found(integration_id)
     lifecycle.cancel(integration)
-    return _asked(integration)
-
-
-def _asked(integration: IntegrationInstance) -> schemas.SyncAnswer:
-    due = lifecycle.next_run(integration)
-    run = integration.runs.filter(state=SyncLog.State.RUNNING).first()
-    return schemas.SyncAnswer(
-        state="running" if run else "waiting", due_at=due.due_at if due else None, run=Run.of(run) if run else None
-    )
+    return schemas.SyncAnswer.of(integration)
 
 
 def _account(account: Account) -> schemas.Account:

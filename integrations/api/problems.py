@@ -50,6 +50,8 @@ CODES: dict[str, tuple[int, str]] = {
     "no_provider": (422, "There is no such provider"),
     "provider_off": (409, "The provider is switched off"),
     "not_connected": (409, "The integration has no credentials yet"),
+    "several_integrations": (409, "There are several integrations of this provider"),
+    "wrong_direction": (409, "Nothing flows that way"),
     "not_ready": (409, "The setup is not finished"),
     "not_active": (409, "Only an active integration can do this"),
     "plan_not_ready": (409, "Only a plan that is ready can be approved"),

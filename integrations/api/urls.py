@@ -7,6 +7,8 @@ from integrations.api.door import door, unknown
 
 urlpatterns = [
     path("v1/docs", docs.page, name="api_docs"),
-    path("v1/", v1.urls()),
+    path("v1/", v1.urls(v1.api)),
+    path("", door(unknown)),
+    path("", v1.urls(v1.short)),
     re_path(r"^(?P<rest>.*)$", door(unknown)),
 ]

@@ -1,19 +1,21 @@
-"""The REST API, version 1: its parts, its errors, its description."""
+"""The REST API: version 1 and the short connector endpoints; their parts, their errors, their description."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from django.http import Http404, HttpRequest
 from django.urls import URLPattern
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
 from integrations.api import (
+    connectors,
     describe,
     inbox,
     integrations,
@@ -51,31 +53,50 @@ class Api(NinjaAPI):
         return describe.finished(super().get_openapi_schema(**place))
 
 
-api = Api(
-    title="Raccord",
-    version="1",
-    description=describe.INTRODUCTION,
-    urls_namespace="api-v1",
-    docs_url=None,
-    docs_decorator=for_everybody,  # the description holds nothing of the tenant
-    renderer=Json(),
-    parser=StrictJson(),
+def _api(namespace: str, title: str, about: str, routers: Mapping[str, Sequence[Router]], **more: Any) -> Api:
+    made = Api(
+        title=title,
+        version="1",
+        description=about,
+        urls_namespace=namespace,
+        docs_url=None,
+        docs_decorator=for_everybody,  # the description holds nothing of the tenant
+        renderer=Json(),
+        parser=StrictJson(),
+        **more,
+    )
+    for prefix, some in routers.items():
+        for router in some:
+            made.add_router(prefix, router)
+    for kind in (Exception, Http404, HttpError, ValidationError):  # the last three replace handlers that ninja brings
+        made.add_exception_handler(kind, problems.answer)  # type: ignore[arg-type]
+    return made
+
+
+api = _api(
+    "api-v1",
+    "Raccord",
+    describe.INTRODUCTION,
+    {
+        "/providers": [providers.router],
+        "/integrations": [integrations.router],
+        "": [streams.router, taking_part.router, inbox.router, records.router],
+        "/plans": [plans.router],
+        "/runs": [runs.router],
+    },
 )
-api.add_router("/providers", providers.router)
-api.add_router("/integrations", integrations.router)
-api.add_router("", streams.router)
-api.add_router("", taking_part.router)
-api.add_router("/plans", plans.router)
-api.add_router("/runs", runs.router)
-api.add_router("", inbox.router)
-api.add_router("", records.router)
-for kind in (Exception, Http404, HttpError, ValidationError):  # the last three replace handlers that ninja brings
-    api.add_exception_handler(kind, problems.answer)  # type: ignore[arg-type]
+short = _api(
+    "api-connectors",
+    "Raccord, short connector endpoints",
+    describe.CONNECTORS,
+    {"": [connectors.router]},
+    openapi_url="/connectors/openapi.json",
+)
 
 
-def urls() -> tuple[list[URLPattern], str, str]:
+def urls(of: Api) -> tuple[list[URLPattern], str, str]:
     """The endpoints, each behind the door."""
-    found, app_name, namespace = api.urls
+    found, app_name, namespace = of.urls
     patterns = [pattern for pattern in found if isinstance(pattern, URLPattern)]
     for pattern in patterns:
         if pattern.name != "openapi-json":

@@ -12,9 +12,9 @@ from pydantic import ConfigDict, model_validator
 
 from integrations.api.schemas import Body, Trouble
 from integrations.api.schemas.runs import RUN, Run
-from integrations.models import IntegrationInstance
+from integrations.models import IntegrationInstance, SyncLog
 from integrations.scheduling.models import Due
-from integrations.services import waiting
+from integrations.services import lifecycle, waiting
 
 FREQUENCY = Literal["manual", "5min", "15min", "hourly", "daily", "weekly"]
 ACCOUNT: dict[str, Any] = {"id": "8f2c6d0e-acme", "name": "Acme Studio", "may": ["read", "insert", "update"]}
@@ -104,7 +104,7 @@ class Integration(Schema):
             waiting=waits,
             setup_step=row.setup_step,
             frequency=row.frequency,  # type: ignore[arg-type]
-            credentials="***" if row.credentials else None,
+            credentials="***" if row.has_key else None,
             account=account,
             created_by=row.created_by,
             created_at=row.created_at,
@@ -179,3 +179,10 @@ class SyncAnswer(Schema):
     state: Literal["waiting", "running"] = Field(description="`running`: a run works now, and another follows it.")
     due_at: dt.datetime | None
     run: Run | None
+
+    @classmethod
+    def of(cls, row: IntegrationInstance) -> SyncAnswer:
+        due = lifecycle.next_run(row)
+        run = row.runs.filter(state=SyncLog.State.RUNNING).first()
+        state: Literal["waiting", "running"] = "running" if run else "waiting"
+        return cls(state=state, due_at=due.due_at if due else None, run=Run.of(run) if run else None)

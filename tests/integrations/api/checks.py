@@ -15,14 +15,16 @@ UNSAFE = ("post", "put", "patch", "delete")
 
 
 @cache
-def document() -> dict[str, Any]:
-    from integrations.api.v1 import api
+def documents() -> list[dict[str, Any]]:
+    """Version 1, and the short connector endpoints."""
+    from integrations.api.v1 import api, short
 
-    return json.loads(json.dumps(api.get_openapi_schema()))
+    return [json.loads(json.dumps(one.get_openapi_schema())) for one in (api, short)]
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
-    return [(path, method, op) for path, methods in document()["paths"].items() for method, op in methods.items()]
+    paths = [pair for document in documents() for pair in document["paths"].items()]
+    return [(path, method, op) for path, methods in paths for method, op in methods.items()]
 
 
 def operation_of(method: str, path: str) -> dict[str, Any] | None:
@@ -35,7 +37,8 @@ def operation_of(method: str, path: str) -> dict[str, Any] | None:
 
 
 def fits(value: Any, schema: dict[str, Any]) -> None:
-    whole = {"components": document()["components"], **schema}
+    parts = [document["components"]["schemas"] for document in documents()]
+    whole = {"components": {"schemas": parts[1] | parts[0]}, **schema}
     Draft202012Validator(whole, format_checker=FormatChecker()).validate(value)
 
 

@@ -21,6 +21,8 @@ READING = {"preview_mappings", "resolve_collection"}
 #: What a member may do; everything else that writes is for admins.
 MEMBERS = {
     "sync_integration",
+    "import_now",
+    "export_now",
     "plan_integration",
     "discard_plan",
     "cancel_run",
