@@ -26,6 +26,7 @@ class World(Protocol):
     """One running provider: its state, and what it says to calls. Everything runs on one thread."""
 
     hand: Hand
+    limit: RateLimit  # put here when the room opens: one with finer limits of its own looks whether there are any at all
 
     def answer(self, call: Call) -> Answer: ...
 
@@ -90,4 +91,6 @@ def open_room(provider: Provider, data: Path | None, limited: bool = True) -> Ro
     store = Store(data / f"{provider.slug}.sqlite3" if data else None)
     clock = Clock()
     limit = getattr(provider, "limit", RateLimit)(provider.requests_per_minute if limited else None)
-    return Room(provider, provider.open(store, clock), store, clock, limit)
+    world = provider.open(store, clock)
+    world.limit = limit
+    return Room(provider, world, store, clock, limit)
