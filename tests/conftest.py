@@ -96,9 +96,10 @@ def _fresh_cache(request: pytest.FixtureRequest) -> None:
         from django.core.cache import cache
 
         cache.clear()
+        request.getfixturevalue("django_db_setup")
         from integrations.services.adapters import limiter
 
-        limiter().storage.reset()
+        limiter().store.reset()
 
 
 # --- rolled back ------------------------------------------------------------------------------------------------------

@@ -495,3 +495,4 @@ class Adapter(ABC):
 
     def close(self) -> None:
         """Give back connections."""
+        self.transport.close()

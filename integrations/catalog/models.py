@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -36,3 +37,32 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Calls(models.Model):
+    """What one integration asked of its tool in one day of its tenant. Runs add to it when they end, not with every request.
+
+    refused: answers that said "later". waited: seconds that requests waited for their turn or before they were sent again.
+    left, of: a day's quota as the tool last told it; None where it does not. at: when something was last added.
+    """
+
+    integration_id = models.UUIDField()
+    tenant = models.ForeignKey(settings.TENANT_MODEL, models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=50)
+    day = models.DateField()
+    requests = models.PositiveBigIntegerField(default=0)
+    retries = models.PositiveBigIntegerField(default=0)
+    refused = models.PositiveBigIntegerField(default=0)
+    waited = models.FloatField(default=0.0)
+    left = models.PositiveBigIntegerField(null=True)
+    of = models.PositiveBigIntegerField(null=True)
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("calls of a day")
+        verbose_name_plural = _("calls by day")
+        constraints = [models.UniqueConstraint(fields=["integration_id", "day"], name="calls_once_a_day")]
+        indexes = [models.Index(fields=["day", "provider"], name="calls_of_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.day}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 
@@ -15,9 +16,13 @@ from integrations.adapters.base import Adapter, RateLimit
 from integrations.adapters.registry import adapter_class, adapters
 from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance
+from integrations.scheduling.models import Priority
+from integrations.services import calls
 from integrations.transport.breaker import Breaker, Look
 from integrations.transport.http import Transport
-from integrations.transport.limiter import Limiter
+from integrations.transport.limiter import Fill, Limiter
+from integrations.transport.postgres import PostgresStore
+from integrations.transport.stores import RedisStore
 
 #: One short retry; a longer pause that the tool asks for is told instead of sat through.
 PERSON_WAITS: dict[str, Any] = {"waits": (1,), "max_wait": 10.0}
@@ -33,9 +38,15 @@ class NotConnected(Exception):
 
 @cache
 def limiter() -> Limiter:
-    """One store for all workers: Redis where there is one, this process's memory otherwise."""
+    """One store for all workers: Redis where there is one, the database otherwise (ADR 0014)."""
     url = settings.RATE_LIMIT_STORAGE or str(settings.CACHES["default"].get("LOCATION") or "")
-    return Limiter(url if url.startswith(("redis:", "rediss:")) else "memory://")
+    return Limiter(RedisStore(url) if url.startswith(("redis:", "rediss:")) else PostgresStore(_own_connection))
+
+
+def _own_connection() -> psycopg.Connection[Any]:
+    """Beside Django's: what is counted must be seen at once, whatever transaction the caller is in."""
+    ours = {"cursor_factory": None, "context": None, "prepare_threshold": None, "application_name": "raccord limits"}
+    return psycopg.connect(**connection.get_connection_params() | ours, autocommit=True)
 
 
 def base_url_of(slug: str) -> str:
@@ -43,7 +54,7 @@ def base_url_of(slug: str) -> str:
 
 
 def breaker_of(slug: str) -> Breaker:
-    return Breaker(limiter().storage, f"{slug} at {base_url_of(slug)}")
+    return Breaker(limiter().store.counters, f"{slug} at {base_url_of(slug)}")
 
 
 def breakers() -> dict[str, Look]:
@@ -51,23 +62,42 @@ def breakers() -> dict[str, Look]:
     return {slug: breaker_of(slug).look() for slug in adapters()}
 
 
-def open_adapter(integration: IntegrationInstance, before_send: Callable[[bool], None] | None = None) -> Adapter:
+def open_adapter(
+    integration: IntegrationInstance,
+    before_send: Callable[[bool], None] | None = None,
+    priority: int = Priority.PERSON,
+) -> Adapter:
     """The adapter of an integration with its stored credentials. Raises ProviderOff, NotConnected. Close it after use."""
     if not integration.credentials:
         raise NotConnected(integration.name)
-    return open_with(
-        integration.provider,
-        integration.credentials.open(),
-        bucket=f"{integration.provider}:{connection.schema_name}:{integration.pk}",
-        before_send=before_send,
+    adapter = open_with(
+        integration.provider, integration.credentials.open(), integration.account_id, before_send, priority
     )
+    adapter.transport.on_close = partial(calls.add, integration)
+    return adapter
+
+
+def limits_of(provider: Provider) -> tuple[RateLimit, ...]:
+    """The documented limits. A number that staff sets stands for those of the account as a whole."""
+    documented = adapter_class(provider.slug).manifest.limits
+    if not provider.requests_per_minute:
+        return documented
+    return (RateLimit(provider.requests_per_minute, 60), *(limit for limit in documented if limit.path))
+
+
+def account_name(slug: str, account_id: str, credentials: Mapping[str, str]) -> str:
+    """Whose requests count together: of one account there, whichever integrations and tenants it has here."""
+    if account_id:
+        return f"{slug}:{account_id}"
+    return f"{slug}:key {hashlib.sha256(repr(sorted(credentials.items())).encode()).hexdigest()[:16]}"
 
 
 def open_with(
     slug: str,
     credentials: Mapping[str, str],
-    bucket: str = "",
+    account_id: str = "",
     before_send: Callable[[bool], None] | None = None,
+    priority: int = Priority.PERSON,
 ) -> Adapter:
     """An adapter for credentials that may not be stored yet (the connect step).
 
@@ -79,14 +109,12 @@ def open_with(
     cls = adapter_class(slug)
     override = settings.PROVIDER_BASE_URLS.get(slug)
     base_url = override or cls.manifest.base_url
-    limits = cls.manifest.limits
-    if provider.requests_per_minute:
-        limits = (RateLimit(provider.requests_per_minute, 60),)
     transport = Transport(
         base_url=base_url,
-        bucket=bucket or f"{slug}:check:{hashlib.sha256(repr(sorted(credentials.items())).encode()).hexdigest()[:16]}",
-        limits=limits,
+        bucket=account_name(slug, account_id, credentials),
+        limits=limits_of(provider),
         limiter=limiter(),
+        priority=priority,
         breaker=breaker_of(slug) if before_send else None,
         timeout=settings.PROVIDER_TIMEOUT_SECONDS,
         **({} if before_send else PERSON_WAITS),
@@ -95,3 +123,11 @@ def open_with(
         allow_private=bool(override) and urlsplit(override).hostname in ("localhost", "127.0.0.1", "::1"),
     )
     return cls(credentials, transport)
+
+
+def fills(integration: IntegrationInstance) -> list[Fill]:
+    """How full the limits of the integration's account are now, by its own and all others' requests."""
+    provider = Provider.objects.filter(slug=integration.provider, is_present=True).first()
+    if provider is None or not integration.account_id:
+        return []
+    return limiter().look(account_name(integration.provider, integration.account_id, {}), limits_of(provider))

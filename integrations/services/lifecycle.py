@@ -14,6 +14,7 @@ from integrations.models import IntegrationInstance, Status, Stream, SyncLog
 from integrations.scheduling import due
 from integrations.scheduling.models import Due, Priority
 from integrations.scheduling.tasks import wake_on_commit
+from integrations.services import calls
 from integrations.services.connect import Refused, mark
 
 CATCH_UP = "catch_up"  # status_code of an integration that waits for somebody to look at what it would do
@@ -141,6 +142,7 @@ def delete(integration: IntegrationInstance) -> None:
     """Forget the connection with its links. Records stay on both sides as they are."""
     with transaction.atomic():
         due.forget(integration.pk)
+        calls.forget(integration.pk)
         with connection.cursor() as cursor:  # in bulk: the cascade would load every link into memory
             for table, column in (
                 ("integrations_synclogline", "stream_id"),

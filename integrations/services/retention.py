@@ -18,6 +18,7 @@ from django.utils import timezone
 from crm import feed
 from crm.registry import ENTITIES
 from integrations.models import Direction, IntegrationInstance, Stream, SweptRecord, SyncLog
+from integrations.services import calls
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
         "runs": _runs(now - dt.timedelta(days=settings.KEEP_RUNS_DAYS)),
         "changes": _changes(now - dt.timedelta(days=settings.KEEP_CHANGES_DAYS)),
         "swept": _swept(),
+        "calls": calls.forget_before((now - dt.timedelta(days=settings.KEEP_RUNS_DAYS)).date()),
     }
     if any(forgotten.values()):
         log.info("forgotten: %s", forgotten)

@@ -87,7 +87,7 @@ def _lengthen(lease: Lease, run: SyncLog) -> None:
 
 def _work(integration: IntegrationInstance, run: SyncLog, lease: Lease) -> str:
     try:
-        with closing(open_adapter(integration, before_send=lease.before_send)) as adapter:
+        with closing(open_adapter(integration, lease.before_send, lease.priority)) as adapter:
             _slice(integration, run, lease, adapter)
     except (engine.SliceOver, MappingChanged):
         return _yield(integration, run, lease)

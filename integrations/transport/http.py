@@ -18,19 +18,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
 from integrations.adapters import errors
-from integrations.transport import limiter as limiting
 from integrations.transport.addresses import GuardedBackend, PrivateAddress
 from integrations.transport.answers import Answer, UnreadableError, read_answer
 from integrations.transport.breaker import Breaker
 from integrations.transport.classify import classify
-from integrations.transport.limiter import Limiter
+from integrations.transport.limiter import Booking, Limiter, Settled, narrowest
 from integrations.transport.secrets import Redactor
 from integrations.transport.stats import Failure, Stats
+from integrations.transport.stores import MemoryStore
 
 if TYPE_CHECKING:
     import ssl
@@ -44,11 +44,22 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 KEPT_FAILURES = 20
+KEPT_ANSWERS = 100  # that the limiter has not been told of yet
 MAX_REDIRECTS = 5
 MEGABYTE = 1024 * 1024
 
 #: Nothing had been sent when these were raised.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+class Bearer(Protocol):
+    """Supplies what goes into the Authorization header, for credentials that are renewed. Both raise one of `errors`."""
+
+    def token(self) -> str:
+        """The present token, renewed before it runs out."""
+
+    def newer(self, refused: str) -> str | None:
+        """A newer one than `refused`, which the provider did not take; None where there is none and it was refused rightly."""
 
 
 class Interrupted(Exception):
@@ -63,11 +74,15 @@ class Transport:
     """HTTP for one credential of one provider. Thread-safe; close it when the run ends.
 
     base_url: from settings or the manifest, never from a tenant; its host may be private, no other may.
-    bucket: the name shared by all workers that use the same credential. limits: of that bucket.
+    bucket: "provider:account", shared by all workers that use this account. limits: the provider's, of that account and of all.
+    limiter: where they are counted; None: by this transport alone. priority: lower goes first where several want the same.
     breaker: of the provider, shared by all its credentials; None for a person who wants to know now.
-    waits: backoff in seconds, one per retry. max_wait: longest pause sat through; a longer one raises RateLimited.
+    waits: backoff in seconds, one per retry. max_wait: how long one request waits for its turn; longer raises RateLimited.
     sleep: may raise Interrupted; the request then ends with the error that it would have waited out.
+    bearer: signs every request to the base URL's host; None where the adapter does that itself.
     before_send: called right before every attempt with whether it is a write; what it raises passes through.
+
+    on_close: told what was done, once; set by whoever accounts for it.
 
     An adapter that knows its API better sets these in its `__init__`:
     is_read(method, path): the request may be repeated freely. `path` is the URL's path.
@@ -82,6 +97,7 @@ class Transport:
         bucket: str,
         limits: Sequence[RateLimit] = (),
         limiter: Limiter | None = None,
+        priority: int = 0,
         breaker: Breaker | None = None,
         timeout: float = 60.0,
         waits: Sequence[float] = (1, 2, 4, 8, 16),
@@ -90,6 +106,7 @@ class Transport:
         is_json: Callable[[str, str], bool] | None = None,
         read_error: Callable[[httpx.Response], errors.AdapterError | None] | None = None,
         before_send: Callable[[bool], None] | None = None,
+        bearer: Bearer | None = None,
         secrets: Iterable[str] = (),
         allow_private: bool = False,
         max_bytes: int = 64 * MEGABYTE,
@@ -98,7 +115,8 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.bucket = bucket
         self.limits = tuple(limits)
-        self.limiter = limiter or limiting.in_process()
+        self.limiter = limiter or Limiter(MemoryStore(self._time))
+        self.priority = priority
         self.breaker = breaker
         self.timeout = timeout
         self.waits = tuple(waits)
@@ -107,16 +125,23 @@ class Transport:
         self.is_json = is_json
         self.read_error = read_error
         self.before_send = before_send
+        self.bearer = bearer
         self.redact = Redactor(secrets)
         self.max_bytes = max_bytes
         self.sleep = sleep
         self.stats = Stats()
+        self.on_close: Callable[[Stats], None] | None = None
+        self._skipped = 0.0
+        self._settled: deque[Settled] = deque(maxlen=KEPT_ANSWERS)
         self.failures: deque[Failure] = deque(maxlen=KEPT_FAILURES)
         self._inner = _connections(httpx.URL(self.base_url), allow_private)
         self.client = httpx.Client(transport=_Door(self), base_url=self.base_url, timeout=timeout, trust_env=False)
 
     def close(self) -> None:
         self.client.close()
+        if self.on_close:
+            self.on_close(self.stats)
+            self.on_close = None  # whoever closes twice is counted once
 
     # --- one request, until there is an answer or a reason ----------------------------------------------------------
 
@@ -126,20 +151,17 @@ class Transport:
         for attempt in range(len(self.waits) + 1):
             if self.breaker:
                 self.breaker.ask()
-            self._wait_for_turn()
-            if self.before_send:
-                self.before_send(write)
-            outcome = self._attempt(request, write)
+            outcome = self._signed_attempt(request, write)
             if isinstance(outcome, httpx.Response):
                 self._tell_breaker(None)
                 return outcome
-            wait = self._wait_before_retry(outcome, attempt)
+            wait = self._wait_before_retry(outcome, attempt, request)
             if wait is None:
                 self._tell_breaker(outcome)
                 raise outcome
             self.stats.retried(wait)
             try:
-                self.sleep(wait)
+                self._sleep(wait)
             except Interrupted:
                 raise outcome from None  # nothing was written, and the caller knows what to do after this
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -151,26 +173,56 @@ class Transport:
         elif self.breaker and not isinstance(error, errors.OutcomeUnknown):
             self.breaker.answered()
 
-    def _wait_for_turn(self) -> None:
-        # Three looks: a pause that somebody prolongs meanwhile is seen, one that never ends is not sat out.
-        for _ in range(3):
-            if not (pause := self.limiter.paused(self.bucket)):
-                break
-            if pause > self.max_wait:
-                raise errors.RateLimited(f"everybody on {self.bucket} waits for {pause:.0f} s", retry_after=pause)
-            self._rest(pause)
-        while wait := self.limiter.take(self.bucket, self.limits):
-            self._rest(wait)
+    def _wait_for_turn(self, path: str) -> Booking:
+        waited = 0.0
+        while True:
+            settled = [self._settled.popleft() for _ in range(len(self._settled))]
+            turn = self.limiter.ask(self.bucket, self.limits, path, self.priority, settled)
+            if isinstance(turn, Booking):
+                return turn
+            if waited + turn > self.max_wait:
+                raise errors.RateLimited(f"everybody on {self.bucket} waits for {turn:.0f} s", retry_after=turn)
+            waited += turn
+            self._rest(turn)
 
     def _rest(self, seconds: float) -> None:
         self.stats.rested(seconds)
         try:
-            self.sleep(seconds)
+            self._sleep(seconds)
         except Interrupted:
             raise errors.RateLimited("waiting for our turn was cut short", retry_after=1.0) from None
 
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        self.sleep(seconds)
+        self._skipped += max(0.0, until - time.monotonic())
+
+    def _time(self) -> float:
+        """A `sleep` that does not sleep (in tests) moves the clock of a transport's own limiter on."""
+        return time.time() + self._skipped
+
+    def _signed_attempt(self, request: httpx.Request, write: bool) -> httpx.Response | errors.AdapterError:
+        """With the present token; once more with a newer one when that is refused, for then nothing was carried out."""
+        base = httpx.URL(self.base_url)
+        if self.bearer is None or (request.url.scheme, request.url.netloc) != (base.scheme, base.netloc):
+            return self._attempt(request, write)  # a file on another host brings its own signature
+        token = self.bearer.token()
+        self._sign(request, token)
+        outcome = self._attempt(request, write)
+        if isinstance(outcome, errors.AuthenticationFailed) and (newer := self.bearer.newer(token)):
+            self._sign(request, newer)
+            outcome = self._attempt(request, write)
+        return outcome
+
+    def _sign(self, request: httpx.Request, token: str) -> None:
+        self.redact.add(token)
+        request.headers["Authorization"] = f"Bearer {token}"
+
     def _attempt(self, request: httpx.Request, write: bool) -> httpx.Response | errors.AdapterError:
-        """One request and its answer, or the error it means (with its cause)."""
+        """One request in its turn and its answer, or the error it means (with its cause)."""
+        booking = self._wait_for_turn(request.url.path)
+        if self.before_send:
+            self.before_send(write)
         started = time.perf_counter()
         answer: Answer | None = None
         error: errors.AdapterError | None = None
@@ -181,6 +233,7 @@ class Transport:
         except (httpx.TransportError, UnreadableError) as cause:
             error = self._lost(request, write, cause)
             error.__cause__ = cause
+        self._settled.append(Settled.now(booking))
         self.stats.answered(request, answer, error)
         if log.isEnabledFor(logging.DEBUG):
             status = answer.status_code if answer is not None else type(error).__name__
@@ -215,14 +268,15 @@ class Transport:
             return errors.OutcomeUnknown(what)
         return errors.Unavailable(what)
 
-    def _wait_before_retry(self, error: errors.AdapterError, attempt: int) -> float | None:
+    def _wait_before_retry(self, error: errors.AdapterError, attempt: int, request: httpx.Request) -> float | None:
         """Seconds until the next attempt, or None when there shall be none.
 
         Unavailable means that nothing was written, RateLimited that nothing was tried: both may be sent again.
         """
         last = attempt >= len(self.waits)
         if isinstance(error, errors.RateLimited):
-            self.limiter.pause(self.bucket, error.retry_after)
+            places = self.limiter.places(self.bucket, self.limits, request.url.path)
+            self.limiter.pause(narrowest(places), error.retry_after)
             return None if last or error.retry_after > self.max_wait else error.retry_after
         if isinstance(error, errors.Unavailable) and not last:
             return self.waits[attempt] * (1 + random.random() / 4)  # noqa: S311 - jitter, not a secret
@@ -259,4 +313,4 @@ def _connections(base_url: httpx.URL, allow_private: bool) -> httpx.HTTPTranspor
     return inner
 
 
-__all__ = ["Failure", "Interrupted", "Limiter", "Stats", "Transport", "only_get_and_head"]
+__all__ = ["Bearer", "Failure", "Interrupted", "Limiter", "Stats", "Transport", "only_get_and_head"]

@@ -1,87 +1,153 @@
-"""Rate limits shared by all who use one credential: a moving window, evenly paced, and "everybody wait" notes.
-
-The store is the `limits` library's: ``memory://`` for one process, ``redis://…`` for many on many machines.
-"""
+"""Rate limits shared by all who use one account: which buckets a request fills, booked together in one step or not at all."""
 
 from __future__ import annotations
 
-import math
+import re
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, cast
 
-from limits import RateLimitItemPerSecond
-from limits.storage import Storage, storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from integrations.adapters.base import RateLimit
+from integrations.transport.stores import Changes, Found, MemoryStore, Store
+from integrations.transport.windows import Bucket
 
-if TYPE_CHECKING:
-    from integrations.adapters.base import RateLimit
+#: Of a request that no limit is about: it may be paused, too.
+FREE = RateLimit(sys.maxsize, 1.0)
 
-#: A wait shorter than a timer's tick paces nothing and costs a system call.
-TICK_SECONDS = 0.002
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One bucket that a request fills."""
+
+    key: str
+    limit: RateLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A request that may go out now. at: by the store's clock; since: by this process's monotonic one."""
+
+    places: tuple[Place, ...]
+    slots: tuple[int, ...]
+    at: float
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A booking whose answer is here. at: by the store's clock, surely not earlier than the answer."""
+
+    booking: Booking
+    at: float
+
+    @classmethod
+    def now(cls, booking: Booking) -> Settled:
+        return cls(booking, booking.at + time.monotonic() - booking.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """How full a bucket is. paused: seconds that everybody still waits."""
+
+    limit: RateLimit
+    used: int
+    paused: float
 
 
 class Limiter:
-    """Counts requests per bucket. A bucket is the name that all workers with the same credential share."""
+    """Counts requests where all workers see it. An account is named "provider:id"; limits "of all" go by the provider alone."""
 
-    def __init__(self, uri: str = "memory://") -> None:
-        self.storage = cast(Storage, storage_from_string(uri))
-        self._window = MovingWindowRateLimiter(self.storage)
-        self._booked_at: dict[str, float] = {}  # by this process; several processes each pace themselves
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or MemoryStore()
 
-    def take(self, bucket: str, limits: Sequence[RateLimit]) -> float:
-        """Book one request now and answer 0, or book nothing and answer the seconds to wait before asking again.
+    def ask(
+        self,
+        account: str,
+        limits: Sequence[RateLimit],
+        path: str = "",
+        priority: int = 0,
+        settled: Iterable[Settled] = (),
+    ) -> Booking | float:
+        """Book one request in all buckets that it fills, or book nothing and answer the seconds to wait before asking again.
 
-        Not more than N in *any* window, which a fixed window or a token bucket of size N would break. Up to half of
-        the window goes out at once, so that short runs never wait; the rest is spread over the time until the window
-        frees up, so that a long run is slowed, never stopped for a whole window after its burst.
+        priority: lower goes first. settled: what was answered since the last time; told along, it costs no step of its own.
         """
+        places, settled, since = self.places(account, limits, path), tuple(settled), time.monotonic()
+        asked = {place.key: place.limit for place in places}
+        known = asked | {place.key: place.limit for one in settled for place in one.booking.places}
+
+        def step(found: Found, now: float) -> tuple[Changes, Booking | float]:
+            buckets = {key: Bucket.load(found.get(key)) for key in known}
+            for one in settled:
+                for place, slot in zip(one.booking.places, one.booking.slots, strict=True):
+                    buckets[place.key].settle(place.limit, slot, one.at)
+            waits = {key: buckets[key].wait(limit, priority, now) for key, limit in asked.items()}
+            result: Booking | float = max(waits.values())
+            if result:
+                for key, wait in waits.items():
+                    buckets[key].refuse(priority, wait, now)
+            else:
+                slots = tuple(buckets[key].book(limit, priority, now) for key, limit in asked.items())
+                result = Booking(places, slots, now, since)
+            kept = {key: (bucket.dump(), bucket.keep_seconds(known[key], now)) for key, bucket in buckets.items()}
+            return kept, result
+
+        return self.store.change(sorted(known), step)
+
+    def pause(self, places: Sequence[Place], seconds: float) -> None:
+        """Everybody in these buckets waits, all workers from their next look on."""
+
+        def step(found: Found, now: float) -> tuple[Changes, None]:
+            kept = {}
+            for place in places:
+                bucket = Bucket.load(found.get(place.key))
+                bucket.pause(now + seconds)
+                kept[place.key] = (bucket.dump(), bucket.keep_seconds(place.limit, now))
+            return kept, None
+
+        self.store.change(sorted(place.key for place in places), step)
+
+    def look(self, account: str, limits: Sequence[RateLimit]) -> list[Fill]:
+        """How full the buckets are that belong to the account as a whole, in the order of the limits."""
+        places = [place for limit in limits if not limit.path for place in self.places(account, [limit])]
+        found, now = self.store.read([place.key for place in places])
+        fills = []
+        for place in places:
+            bucket = Bucket.load(found.get(place.key))
+            paused = max(0.0, bucket.paused_until - now)
+            bucket.forget(place.limit, now)
+            fills.append(Fill(place.limit, bucket.used(), paused))
+        return fills
+
+    @staticmethod
+    def places(account: str, limits: Sequence[RateLimit], path: str = "") -> tuple[Place, ...]:
+        """The buckets that a request to this path fills."""
+        found = []
         for limit in limits:
-            if wait := self._pace(bucket, limit):
-                return wait
-        for limit in limits:
-            if not self._window.hit(_item(limit), bucket):
-                return limit.seconds / limit.requests  # somebody was faster between asking and booking
-        if limits:
-            self._booked_at[bucket] = time.monotonic()
-        return 0.0
+            match = _pattern(limit.path).search(path)
+            if match is None:
+                continue
+            whose = account if limit.of == "account" else account.partition(":")[0]
+            parts = (whose, f"{limit.requests}/{limit.seconds:g}", limit.path, *(part or "" for part in match.groups()))
+            found.append(Place(" ".join(parts).rstrip(), limit))
+        return tuple(found) or (Place(account, FREE),)
 
-    def pause(self, bucket: str, seconds: float) -> None:
-        """Everybody on this bucket waits: the provider said so. A shorter pause never cuts a longer one."""
-        if seconds > self.paused(bucket):
-            key = f"pause/{bucket}"
-            self.storage.clear(key)
-            self.storage.incr(key, max(1, math.ceil(seconds)))
 
-    def paused(self, bucket: str) -> float:
-        """Seconds that are left of a pause; 0 when there is none."""
-        key = f"pause/{bucket}"
-        if not self.storage.get(key):
-            return 0.0
-        return max(0.0, self.storage.get_expiry(key) - time.time())
+def narrowest(places: Sequence[Place]) -> list[Place]:
+    """Where a refusal is most likely about: a bucket of a path before the account's, the account's before everybody's.
 
-    def _pace(self, bucket: str, limit: RateLimit) -> float:
-        item = _item(limit)
-        reset_time, remaining = self._window.get_window_stats(item, bucket)
-        if remaining * 2 > item.amount:
-            return 0.0
-        frees_up_in = reset_time - time.time()
-        if remaining <= 0:
-            return max(TICK_SECONDS, frees_up_in)
-        even = frees_up_in / (remaining + 1)
-        wait = even - (time.monotonic() - self._booked_at.get(bucket, 0.0))
-        return wait if wait > TICK_SECONDS else 0.0
+    The provider seldom says which limit it was. Whoever is outside and meets the same refusal pauses the rest.
+    """
+
+    def rank(place: Place) -> int:
+        return 2 if place.limit.path else int(place.limit.of == "account")
+
+    most = max(map(rank, places))
+    return [place for place in places if rank(place) == most]
 
 
 @cache
-def _item(limit: RateLimit) -> RateLimitItemPerSecond:
-    """Stores count whole seconds: a fraction is rounded up, and the number of requests with it."""
-    whole = max(1, math.ceil(limit.seconds))
-    return RateLimitItemPerSecond(math.floor(limit.requests * whole / limit.seconds), whole)
-
-
-@cache
-def in_process() -> Limiter:
-    """The limiter of this process: for installations with one process, and for tests."""
-    return Limiter()
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(path)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from integrations.adapters import errors
+from integrations.transport import quota
+from integrations.transport.quota import Quota
 from integrations.transport.secrets import Redactor
 
 KEPT_TEXT = 4096
@@ -16,15 +18,17 @@ KEPT_TEXT = 4096
 
 @dataclass(slots=True)
 class Stats:
-    """Counters of one transport; waited is in seconds."""
+    """Counters of one transport. refused: answers that said "later". waited: seconds. told: what is left, by the last answer."""
 
     requests: int = 0
     retries: int = 0
+    refused: int = 0
     waited: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
     last_status: int | None = None
     last_retry_after: float | None = None
+    told: tuple[Quota, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def answered(
@@ -36,7 +40,9 @@ class Stats:
             if answer is not None:
                 self.bytes_in += len(answer.content)
                 self.last_status = answer.status_code
+                self.told = quota.told(answer.headers) or self.told
             if isinstance(error, errors.RateLimited):
+                self.refused += 1
                 self.last_retry_after = error.retry_after
 
     def retried(self, seconds: float) -> None:

@@ -13,7 +13,11 @@ import httpx
 import pytest
 
 from integrations.adapters import errors
+from integrations.adapters.base import RateLimit
 from integrations.transport.http import Transport
+from integrations.transport.limiter import Limiter
+from integrations.transport.quota import Quota
+from integrations.transport.stats import Stats
 from tests.transport.script import Script, Step, scripted_server, told
 
 _buckets = itertools.count()
@@ -141,16 +145,46 @@ def test_too_long_a_wait_is_left_to_the_scheduler(server: Script) -> None:
 
 
 def test_everybody_on_the_bucket_waits_and_others_do_not(server: Script) -> None:
-    transport, _ = door(server, bucket="shared")
+    limiter = Limiter()
+    transport, _ = door(server, bucket="tool:shared", limiter=limiter)
     server.answer(Step(429, headers={"Retry-After": "600"}), told(200))
     with pytest.raises(errors.RateLimited):
         transport.client.get("/thing")
-    neighbour, _ = door(server, bucket="shared")
+    neighbour, _ = door(server, bucket="tool:shared", limiter=limiter)
     with pytest.raises(errors.RateLimited):
         neighbour.client.get("/thing")
     assert len(server.seen) == 1
-    stranger, _ = door(server, bucket="another")
+    stranger, _ = door(server, bucket="tool:another", limiter=limiter)
     assert stranger.client.get("/thing").status_code == 200
+
+
+def test_a_pause_is_of_the_part_that_was_refused(server: Script) -> None:
+    """Airtable's limits: one base is told to wait, the others of the account go on."""
+    limits = [RateLimit(5, 1, path=r"/(app\w+)", of="all"), RateLimit(50, 1)]
+    limiter = Limiter()
+    mine, _ = door(server, bucket="tool:me", limiter=limiter, limits=limits)
+    server.answer(Step(429, headers={"Retry-After": "600"}), told(200))
+    with pytest.raises(errors.RateLimited):
+        mine.client.get("/v0/appONE/tbl")
+    assert mine.client.get("/v0/appTWO/tbl").status_code == 200
+    theirs, _ = door(server, bucket="tool:you", limiter=limiter, limits=limits)
+    with pytest.raises(errors.RateLimited):  # the base is the same, whoever asks
+        theirs.client.get("/v0/appONE/other")
+
+
+def test_what_was_done_is_told_once_when_it_is_closed(server: Script) -> None:
+    transport, _ = door(server)
+    told_to: list[Stats] = []
+    transport.on_close = told_to.append
+    left = {"X-HubSpot-RateLimit-Daily": "250000", "X-HubSpot-RateLimit-Daily-Remaining": "248796"}
+    server.answer(Step(429, headers={"Retry-After": "3"}), told(502), Step(headers=left))
+    transport.client.get("/thing")
+    transport.close()
+    transport.close()
+    (stats,) = told_to
+    assert (stats.requests, stats.retries, stats.refused) == (3, 2, 1)
+    assert 3 + 2 <= stats.waited <= 3 + 2 * 1.25
+    assert stats.told == (Quota(248_796, 250_000, 86_400.0),)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def lifecycle_pause_is_over(notion):
     """The note that everybody waits, which the limiter keeps, would hold up the rest of the test as well."""
     from integrations.services.adapters import limiter
 
-    limiter().storage.reset()
+    limiter().store.reset()
 
 
 def test_cancel_between_two_writes_leaves_nothing_open(integration, notion, elsewhere):
