@@ -61,6 +61,22 @@ class AuthenticationFailed(AdapterError):
     remedy = _("Reconnect the tool with a valid key.")
 
 
+class GrantLost(AuthenticationFailed):
+    """A new key was on its way when we were cut off, and the provider gives each only once."""
+
+    code = "grant_lost"
+    remedy = _("Reconnect the tool; nothing else is lost.")
+
+
+class AppRefused(AdapterError):
+    """The provider does not take our own app's id or secret: nobody's grant is at fault, staff have to mend it."""
+
+    code = "app_refused"
+    transient = True
+    concerns = "provider"
+    remedy = _("Nothing to do: our staff have to correct the entry of the tool. The sync is tried again by itself.")
+
+
 class AccessDenied(AdapterError):
     """The credential is good, but may not do this."""
 

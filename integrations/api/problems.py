@@ -79,6 +79,8 @@ CODES: dict[str, tuple[int, str]] = {
     "one_way_only": (422, "These fields can flow in one direction only"),
     "mapped_twice": (422, "A field is mapped twice"),
     "cannot_create_fields": (409, "The provider lets nobody create fields"),
+    "cannot_create_collections": (409, "The provider lets nobody create collections"),
+    "no_template": (422, "There is no such template for this provider"),
     "cannot_resolve": (409, "The provider lists all its collections"),
     "invalid_number": (422, "The number is out of bounds"),
     "cannot_erase": (409, "The provider lets nobody delete for good"),
@@ -92,6 +94,9 @@ CODES: dict[str, tuple[int, str]] = {
     "unfit": (422, "The value cannot be written on that side"),
     # what a provider answered
     "authentication_failed": (422, "The provider does not accept the credentials"),
+    "grant_lost": (422, "The sign-in at the provider has to be repeated"),
+    "app_refused": (502, "The provider does not accept our own app"),
+    "no_oauth_app": (409, "Nobody can connect this provider by signing in there"),
     "access_denied": (422, "The provider does not allow this with these credentials"),
     "invalid_record": (422, "The provider refused the record"),
     "rate_limited": (503, "The provider asks us to slow down"),

@@ -113,11 +113,26 @@ FAILURES: dict[str, Failure] = {
         Effect.RETRY,
         tires=True,
     ),
+    "app_refused": Failure(
+        lazy("%(tool)s does not accept Raccord's own app"),
+        lazy("What our staff entered for %(tool)s is not right, or has expired. Your connection is not at fault."),
+        lazy("The sync goes on by itself when they have put it right."),
+        Button.CONTACT_SUPPORT,
+        Effect.RETRY,
+        tires=True,
+    ),
     # --- needs a person ---------------------------------------------------------------------------------------------
     "authentication_failed": Failure(
         lazy("%(tool)s does not accept the key any more"),
         lazy("It was revoked, replaced, or has expired."),
         lazy("Reconnect with a valid key."),
+        Button.RECONNECT,
+        Effect.STOP,
+    ),
+    "grant_lost": Failure(
+        lazy("The sign-in at %(tool)s has to be repeated"),
+        lazy("We were cut off while a new key was on its way, and %(tool)s gives each key only once."),
+        lazy("Reconnect. Mappings and paired records are kept."),
         Button.RECONNECT,
         Effect.STOP,
     ),
