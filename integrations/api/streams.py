@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Status
+from ninja import Field, Query, Router, Status
 
 from integrations.api.callers import ADMIN, VIEWER
 from integrations.api.integrations import CollectionPage, found
@@ -16,6 +16,7 @@ from integrations.api.schemas import streams as schemas
 from integrations.models import Stream
 from integrations.services import filters, lifecycle, preview, setup, streams
 from integrations.sync.fields import schema_of
+from integrations.sync.transforms import TRANSFORMS
 
 router = Router(tags=["Streams"], auth=VIEWER)
 
@@ -23,7 +24,11 @@ StreamPage = page_of(schemas.Stream)
 MappingPage = page_of(schemas.Mapping)
 SuggestionPage = page_of(schemas.Suggestion)
 PairPage = page_of(schemas.Pair)
-PreviewPage = page_of(schemas.PreviewRow)
+TransformPage = page_of(schemas.Transform)
+
+
+class PreviewPage(page_of(schemas.PreviewRow)):  # type: ignore[misc]
+    losses: list[schemas.Loss] = Field(description="Values of fields that flow both ways and would not survive it.")
 
 
 def stream_of(stream_id: UUID) -> Stream:
@@ -117,6 +122,12 @@ def allow_deletions(request: HttpRequest, stream_id: UUID) -> Any:
 # --- field mappings ---------------------------------------------------------------------------------------------------
 
 
+@router.get("/transforms", response=TransformPage)
+def list_transforms(request: HttpRequest) -> Any:
+    """The steps that a mapping's `options.transforms` may hold, with their settings. Always whole."""
+    return TransformPage(items=[schemas.Transform.of(one) for one in TRANSFORMS.values()])
+
+
 @router.get("/streams/{uuid:stream_id}/mappings", response=MappingPage)
 def list_mappings(request: HttpRequest, stream_id: UUID) -> Any:
     """The stream's field mappings. Always whole."""
@@ -133,7 +144,7 @@ def set_mappings(request: HttpRequest, stream_id: UUID, body: schemas.Mappings) 
 
 @router.get("/streams/{uuid:stream_id}/mappings/suggested", response=SuggestionPage)
 def list_suggested_mappings(request: HttpRequest, stream_id: UUID) -> Any:
-    """Pairs of fields worth mapping, with the reason, best first. Always whole."""
+    """Pairs of fields worth mapping, with the reason and the transforms they need, surest first. Always whole."""
     stream = stream_of(stream_id)
     names = {field.id: field.name for field in schema_of(stream).fields}
     return SuggestionPage(
@@ -145,6 +156,7 @@ def list_suggested_mappings(request: HttpRequest, stream_id: UUID) -> Any:
                 direction=one.direction,  # type: ignore[arg-type]
                 score=one.score,
                 reason=one.reason,
+                options=one.options,
             )
             for one in streams.suggested(stream)
         ]
@@ -166,7 +178,7 @@ def list_possible_mappings(request: HttpRequest, stream_id: UUID) -> Any:
 
 @router.get("/streams/{uuid:stream_id}/preview", response=PreviewPage)
 def preview_stream(request: HttpRequest, stream_id: UUID) -> Any:
-    """Up to ten real records through the mappings, there to here and back."""
+    """Up to ten real records of either side through the mappings and back; `losses` are the values that would not survive."""
     stream = stream_of(stream_id)
     stored = [schemas.Mapping.of(row).model_dump() for row in stream.mappings.all()]
     return _previewed(stream, stored)
@@ -188,5 +200,8 @@ def create_remote_field(request: HttpRequest, stream_id: UUID, body: schemas.New
 
 
 def _previewed(stream: Stream, wanted: list[dict[str, Any]]) -> Any:
-    rows = preview.preview(stream, streams._entity(stream.entity), wanted)
-    return PreviewPage(items=[schemas.PreviewRow.model_validate(row, from_attributes=True) for row in rows])
+    seen = preview.preview(stream, streams._entity(stream.entity), wanted)
+    return PreviewPage(
+        items=[schemas.PreviewRow.model_validate(row, from_attributes=True) for row in seen.rows],
+        losses=[schemas.Loss.model_validate(one, from_attributes=True) for one in seen.losses],
+    )

@@ -1,28 +1,21 @@
-"""Up to ten real records through a mapping that may not be saved yet, there to here and back.
+"""Up to ten real records through a mapping that may not be saved yet: theirs in and out again, ours out and in again.
 
-The records are read once and kept for a few minutes, so that every edit of the mapping answers at once and costs no call.
+No edit of the mapping costs a call: the tool's records are kept for a few minutes (`samples`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from django.core.cache import cache
 
 from crm import registry
 from integrations.adapters.base import Record
 from integrations.models import Direction, Stream
-from integrations.services import streams
-from integrations.services.adapters import open_adapter
+from integrations.services import roundtrip, samples, streams
 from integrations.sync import mapping
 from integrations.sync.fields import context, schema_of
-from integrations.sync.merge import Waiting
-from values import Unfit, Value
-
-KEEP_SECONDS = 300
+from values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +38,93 @@ class Row:
     cells: list[Cell]
 
 
-def samples(stream: Stream) -> list[Record]:
-    """The first records of the collection, with all fields. Raises Refused with words."""
-    key = _key(stream)
-    found = cache.get(key)
-    if found is None:
-        with streams.words(), closing(open_adapter(stream.integration)) as adapter:
-            page = next(iter(adapter.read(stream.collection, None)), None)
-        records = page.records if page else []
-        found = [replace(record, raw=None) for record in records if not record.deleted][: streams.PREVIEW_LIMIT]
-        cache.set(key, found, KEEP_SECONDS)
-    return found
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A value that would not come back from the other side as it was. side: where it began, "there" or "here".
+
+    between: what it is on the other side; problem: why it cannot get there at all.
+    """
+
+    local: str
+    side: str
+    record: str
+    before: Value
+    between: Value = None
+    after: Value = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    rows: list[Row]
+    losses: list[Loss]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One mapping, and which ways it flows."""
+
+    mapped: mapping.Mapped
+    comes_in: bool
+    goes_out: bool
 
 
 def forget(stream: Stream) -> None:
     """The collection's fields changed: read its records anew."""
-    cache.delete(_key(stream))
+    samples.forget(stream)
 
 
-def preview(stream: Stream, entity: registry.Entity, wanted: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """`wanted` as for `streams.set_mappings`; pairs that are not possible are left out."""
-    schema, around = schema_of(stream), context()
-    mapped = []
+def preview(stream: Stream, entity: registry.Entity, wanted: Iterable[Mapping[str, Any]]) -> Preview:
+    """`wanted` as for `streams.set_mappings`; pairs that are not possible are left out. Raises Refused with words."""
+    lines, around = list(_lines(stream, entity, wanted)), context()
+    theirs = streams.samples_of(stream)[: samples.PREVIEWED]
+    reads_back = streams.reads_back(stream.integration)
+    rows = [Row(record.id, record.url, [_cell(one, record, around, reads_back) for one in lines]) for record in theirs]
+    both = [one.mapped for one in lines if one.comes_in and one.goes_out]
+    return Preview(rows, [*_lost_there(rows, both), *_lost_here(entity, both, around, reads_back)])
+
+
+def _lines(stream: Stream, entity: registry.Entity, wanted: Iterable[Mapping[str, Any]]) -> Iterator[_Line]:
+    schema = schema_of(stream)
     for one in wanted:
-        remote, local = schema.field(one["remote"]), entity.fields.get(one["local"])
-        if remote and local and mapping.fit(remote, local).possible:
-            ready = mapping.compile_mapping(local, remote, Direction.BOTH, one.get("options") or {})
-            mapped.append((ready, one.get("direction") != Direction.IMPORT and not remote.read_only))
-    return [
-        Row(record.id, record.url, [_cell(one, record, around, goes_out) for one, goes_out in mapped])
-        for record in samples(stream)
-    ]
+        remote, local, options = schema.field(one["remote"]), entity.fields.get(one["local"]), one.get("options") or {}
+        if not remote or not local:
+            continue
+        allowed = mapping.fit(remote, local, options).directions
+        if allowed:
+            direction = one.get("direction") or allowed[0]
+            ready = mapping.compile_mapping(local, remote, direction, options)
+            comes_in = direction != Direction.EXPORT and ("both" in allowed or "import" in allowed)
+            goes_out = direction != Direction.IMPORT and ("both" in allowed or "export" in allowed)
+            yield _Line(ready, comes_in, goes_out)
 
 
-def _cell(mapped: mapping.Mapped, record: Record, around: mapping.Context, goes_out: bool) -> Cell:
+def _cell(line: _Line, record: Record, around: mapping.Context, reads_back: roundtrip.ReadsBack) -> Cell:
+    mapped = line.mapped
     if mapped.remote.id in record.unfit:
         return Cell(mapped.name, None, problem=record.unfit[mapped.remote.id])
     there = record.values.get(mapped.remote.id)
-    try:
-        here = mapped.to_local(there, None, around)
-        if isinstance(here, Waiting):
-            return Cell(mapped.name, there, waits=True)
-        back = mapped.to_remote(here, there, around) if goes_out else there
-    except Unfit as error:
-        return Cell(mapped.name, there, problem=str(error))
-    if isinstance(back, Waiting):
-        return Cell(mapped.name, there, here, waits=True)
-    return Cell(mapped.name, there, here, back, _agree(there, back))
+    if not line.comes_in:
+        return Cell(mapped.name, there, back=there)
+    trip = roundtrip.from_there(mapped, there, around, reads_back, line.goes_out)
+    return Cell(mapped.name, there, trip.between, trip.after, trip.survives, trip.waits, trip.problem)
 
 
-def _agree(there: Value, back: Value) -> bool:
-    """Whether the way back gives what was there; an unset check box is an unchecked one, {amount} alone is that amount."""
-    if isinstance(back, dict) and "amount" in back and not isinstance(there, dict):
-        back = back["amount"]
-    return (there or None) == (back or None)
+def _lost_there(rows: Iterable[Row], both: Iterable[mapping.Mapped]) -> Iterator[Loss]:
+    two_way = {mapped.name for mapped in both}
+    for row in rows:
+        for cell in row.cells:
+            if cell.local in two_way and not cell.survives:
+                yield Loss(cell.local, "there", row.remote_id, cell.there, cell.here, cell.back)
 
 
-def _key(stream: Stream) -> str:
-    return f"samples:{stream.pk}"
+def _lost_here(
+    entity: registry.Entity, both: list[mapping.Mapped], around: mapping.Context, reads_back: roundtrip.ReadsBack
+) -> Iterator[Loss]:
+    if not both:
+        return
+    for record_id, held in samples.ours(entity):
+        for mapped in both:
+            trip = roundtrip.from_here(mapped, held[mapped.name], around, reads_back)
+            if trip.problem or not trip.survives:
+                yield Loss(mapped.name, "here", record_id, trip.before, trip.between, trip.after, trip.problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm import records, registry
 from integrations.adapters import errors
-from integrations.adapters.base import Adapter, Collection, NewField, Schema
+from integrations.adapters.base import Adapter, Collection, NewField, Record, Schema
 from integrations.adapters.registry import adapter_class
 from integrations.models import (
     Deletions,
@@ -28,18 +28,15 @@ from integrations.models import (
     SetAside,
     Stream,
 )
-from integrations.services import failures, filters
+from integrations.services import failures, filters, samples
 from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
 from integrations.services.connect import Refused
+from integrations.services.roundtrip import ReadsBack
+from integrations.services.suggestions import Suggestion, suggest
 from integrations.sync import mapping
-from integrations.sync.fields import compiled, context, narrowed, schema_of
-from integrations.sync.mapping import Suggestion
-from integrations.sync.merge import Waiting
+from integrations.sync.fields import context, narrowed, schema_of
 from integrations.sync.tables import BY_A_PERSON
-from values import Type, Unfit
-
-PREVIEW_LIMIT = 10
-
+from values import Type
 
 # --- collections ----------------------------------------------------------------------------------------------------
 
@@ -77,7 +74,7 @@ def describe(integration: IntegrationInstance, collection: str) -> Schema:
 def add(integration: IntegrationInstance, collection: str, entity: str, **choices: Any) -> Stream:
     """Pair a collection with an entity. Describes it, and maps what is obvious."""
     described = _entity(entity)
-    schema = describe(integration, collection)
+    schema, suggestions = _look(integration, collection, described)
     if integration.streams.filter(collection=collection, entity=entity).exists():
         raise Refused(_("“%(name)s” is paired with this kind of record already.") % {"name": schema.collection.name},
                       "collection", "paired_already")  # fmt: skip
@@ -92,10 +89,23 @@ def add(integration: IntegrationInstance, collection: str, entity: str, **choice
         )
         _choose(stream, choices)
         stream.save()
-        set_mappings(stream, [_as_mapping(s) for s in mapping.suggest(schema.fields, described, schema.title)])
+        set_mappings(stream, [as_mapping(one) for one in suggestions])
         _default_match(stream, described)
         stream.save(update_fields=["match_fields"])
     return stream
+
+
+def _look(
+    integration: IntegrationInstance, collection: str, entity: registry.Entity
+) -> tuple[Schema, list[Suggestion]]:
+    """The collection's fields, and what they probably are here, judged by one page of its records, too."""
+    with words(), closing(open_adapter(integration)) as adapter:
+        schema = adapter.describe(collection)
+        try:
+            records = samples.read(adapter, integration, schema.collection.id)
+        except errors.AdapterError:
+            records = []  # names and types have to do
+        return schema, suggest(schema, entity, context(), records, adapter.reads_back)
 
 
 def change(stream: Stream, **choices: Any) -> None:
@@ -147,8 +157,32 @@ def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[
 
 
 def suggested(stream: Stream) -> list[Suggestion]:
-    schema = schema_of(stream)
-    return mapping.suggest(schema.fields, _entity(stream.entity), schema.title)
+    """What its fields probably are here; costs one read of the tool at most, and none within a few minutes."""
+    entity = _entity(stream.entity)
+    try:
+        records = samples_of(stream)
+    except Refused:
+        records = []  # names and types have to do
+    return suggest(schema_of(stream), entity, context(), records, reads_back(stream.integration))
+
+
+def samples_of(stream: Stream) -> list[Record]:
+    """Some of the collection's records, with all fields. Raises Refused with words."""
+    found = samples.known(stream.integration, stream.collection)
+    if found is None:
+        with words(), closing(open_adapter(stream.integration)) as adapter:
+            found = samples.read(adapter, stream.integration, stream.collection)
+    return found
+
+
+def reads_back(integration: IntegrationInstance) -> ReadsBack:
+    """What the tool's API makes of a value that is written: it is declared, so nobody is asked."""
+    try:
+        adapter = open_adapter(integration)
+    except (NotConnected, ProviderOff):
+        return lambda _field, value: value
+    adapter.close()
+    return adapter.reads_back
 
 
 def pairs(stream: Stream) -> dict[str, list[dict[str, Any]]]:
@@ -166,6 +200,8 @@ def pairs(stream: Stream) -> dict[str, list[dict[str, Any]]]:
 
 def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[FieldMapping]:
     """Replace the mappings: [{"remote", "local", "direction", "policy", "critical", "options"}], or raise Refused.
+
+    options: {"transforms": [...]} as in sync/transforms, {"values": …} for short, and "currency".
 
     A field that now means another remote field has never been agreed on: its bases are forgotten, its values are not.
     """
@@ -239,7 +275,7 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
             )
         if local is None:
             raise Refused(_("There is no field “%(name)s” here.") % {"name": one.get("local")}, "local", "no_field")
-        allowed = mapping.fit(remote, local)
+        allowed = mapping.fit(remote, local, one.get("options"))
         direction = one.setdefault("direction", allowed.directions[0] if allowed.possible else "both")
         if direction not in Direction.values:
             raise Refused(_("A direction is one of: both, import, export."), "direction", "invalid_direction")
@@ -258,49 +294,6 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
         names = [one[side] for one in wanted]
         if len(set(names)) != len(names):
             raise Refused(_("A field can be mapped once only."), side, "mapped_twice")
-
-
-# --- live preview ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewCell:
-    local: str
-    there: Any
-    here: Any = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewRow:
-    remote_id: str
-    url: str
-    cells: list[PreviewCell]
-
-
-def preview(stream: Stream, limit: int = PREVIEW_LIMIT) -> list[PreviewRow]:
-    """Up to ten real records as they would look here; a value that does not fit says why."""
-    mapped, around = compiled(stream), context()
-    with words(), closing(open_adapter(stream.integration)) as adapter:
-        page = next(iter(adapter.read(stream.collection, None, [m.remote.id for m in mapped])), None)
-    rows = []
-    for record in (page.records if page else [])[: min(limit, PREVIEW_LIMIT)]:
-        cells = [_preview_cell(m, record, around) for m in mapped]
-        rows.append(PreviewRow(record.id, record.url, cells))
-    return rows
-
-
-def _preview_cell(mapped: mapping.Mapped, record: Any, around: mapping.Context) -> PreviewCell:
-    if mapped.remote.id in record.unfit:
-        return PreviewCell(mapped.name, None, problem=record.unfit[mapped.remote.id])
-    there = record.values.get(mapped.remote.id)
-    try:
-        here = mapped.to_local(there, None, around)
-    except Unfit as error:
-        return PreviewCell(mapped.name, there, problem=str(error))
-    if isinstance(here, Waiting):
-        return PreviewCell(mapped.name, there, there)  # a relation: linked when the other end is here
-    return PreviewCell(mapped.name, there, here)
 
 
 # --- small parts ----------------------------------------------------------------------------------------------------
@@ -357,8 +350,9 @@ def _default_match(stream: Stream, entity: registry.Entity) -> None:
     stream.match_fields = stream.match_fields or [key for key in entity.keys if key in mapped][:1]
 
 
-def _as_mapping(suggestion: Suggestion) -> dict[str, Any]:
-    return {"remote": suggestion.remote, "local": suggestion.local, "direction": suggestion.direction}
+def as_mapping(one: Suggestion) -> dict[str, Any]:
+    """A suggestion as `set_mappings` takes it."""
+    return {"remote": one.remote, "local": one.local, "direction": one.direction, "options": one.options}
 
 
 def _entity(name: str) -> registry.Entity:

@@ -34,7 +34,7 @@ def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapp
         remote, local = schema.field(one.remote), entity.fields.get(one.local)
         if remote is None or local is None:
             continue
-        allowed = mapping.fit(remote, local).directions
+        allowed = mapping.fit(remote, local, one.options).directions
         direction = narrowed(stream.direction, one.direction, allowed)
         if direction:
             policy = one.policy or stream.policy

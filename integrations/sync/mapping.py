@@ -2,13 +2,16 @@
 
 Pure but for what the caller looks up beforehand: relations are translated through `Links`, which the store fills
 per batch. A conversion that cannot be reversed makes the pair import-only; an impossible pair has a reason in words.
+
+Between the two fields may stand a chain of transforms (`transforms`): what the tool holds goes through the chain, and then
+from the type that the chain gives to the type of our field.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +21,8 @@ import values
 from crm import registry
 from integrations.adapters.base import Field as RemoteField
 from integrations.sync.merge import Rule, Waiting
+from integrations.sync.transforms import Chain, Mismatch, chain
+from integrations.sync.transforms.base import type_words
 from values import Type, Unfit, Value
 
 TEXTS = {Type.TEXT, Type.LONG_TEXT, Type.EMAIL, Type.PHONE, Type.URL, Type.SELECT}
@@ -69,19 +74,39 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether two fields can be paired. reason: why not, or why only one way; directions: those that are possible."""
+    """Whether two fields can be paired. reason: why not, or why only one way; directions: those that are possible.
+
+    loses: what does not survive the way there and back, though both ways are possible.
+    """
 
     directions: tuple[str, ...] = ("both", "import", "export")
     reason: str = ""
+    loses: tuple[str, ...] = ()
 
     @property
     def possible(self) -> bool:
         return bool(self.directions)
 
 
-def fit(remote: RemoteField, local: registry.Field) -> Fit:
-    """What a pair of fields allows, with the reason in words for a person."""
-    converts = _conversion(remote, local)
+def fit(remote: RemoteField, local: registry.Field, options: Mapping[str, Any] | None = None) -> Fit:
+    """What a pair of fields allows with these options, with the reason in words for a person."""
+    try:
+        steps = chain(options or {}, remote.type, local.type)
+    except Mismatch as mismatch:
+        return Fit((), str(mismatch))
+    base = _fit_of_types(remote, local, steps)
+    directions = tuple(way for way in base.directions if way in steps.ways)
+    if base.directions and not directions:
+        reason = " ".join(part for part in (base.reason, steps.why) if part)
+        return Fit((), reason or _("These steps run in opposite directions."))
+    return Fit(directions, base.reason or steps.why, tuple(steps.loses) if "both" in directions else ())
+
+
+def _fit_of_types(remote: RemoteField, local: registry.Field, steps: Chain) -> Fit:
+    reached = replace(remote, type=steps.gives)
+    converts = _conversion(reached, local)
+    if converts == "no" and steps.steps:
+        return Fit((), _("After these steps it is %(a)s; %(local)s holds %(b)s.") % _words(reached, local))
     if converts == "no":
         return Fit((), _("%(remote)s holds %(a)s, %(local)s holds %(b)s.") % _words(remote, local))
     if remote.read_only and local.read_only:
@@ -95,7 +120,9 @@ def fit(remote: RemoteField, local: registry.Field) -> Fit:
     if local.read_only:
         return Fit(("export",), _("%(local)s is kept by Raccord and only flows out.") % _words(remote, local))
     if converts == "in":
-        return Fit(("import",), _("%(a)s cannot be made back from %(b)s, so it only flows in.") % _words(remote, local))
+        return Fit(
+            ("import",), _("%(a)s cannot be made back from %(b)s, so it only flows in.") % _words(reached, local)
+        )
     return Fit()
 
 
@@ -129,29 +156,6 @@ def _words(remote: RemoteField, local: registry.Field) -> dict[str, str]:
     }
 
 
-def type_words(kind: Type) -> str:
-    """A type as people call it."""
-    return {
-        Type.TEXT: _("text"),
-        Type.LONG_TEXT: _("long text"),
-        Type.INTEGER: _("a whole number"),
-        Type.DECIMAL: _("a number"),
-        Type.MONEY: _("an amount of money"),
-        Type.BOOLEAN: _("yes or no"),
-        Type.DATE: _("a date"),
-        Type.DATETIME: _("a date and time"),
-        Type.SELECT: _("one of several options"),
-        Type.MULTI_SELECT: _("several options"),
-        Type.EMAIL: _("an e-mail address"),
-        Type.PHONE: _("a phone number"),
-        Type.URL: _("a web address"),
-        Type.PERSON: _("a person"),
-        Type.RELATION: _("links to other records"),
-        Type.FILE: _("files"),
-        Type.JSON: _("data"),
-    }[kind]
-
-
 # --- the conversions ------------------------------------------------------------------------------------------------
 
 
@@ -167,16 +171,47 @@ def compile_mapping(
 
     critical None: as the local field says.
     """
+    steps = chain(options, remote.type, local.type)
+    to_local, to_remote = _to_local(remote, local, options), _to_remote(remote, local)
+    if steps.steps:
+        to_local, to_remote = _through(steps, remote, local, options)
     return Mapped(
         local.name,
         remote,
         local,
         Rule(local.name, direction in ("both", "import"), direction in ("both", "export"), _same(local), policy),
-        _to_local(remote, local, options),
-        _to_remote(remote, local, options),
+        to_local,
+        to_remote,
         policy,
         local.critical if critical is None else critical,
     )
+
+
+def _through(
+    steps: Chain, remote: RemoteField, local: registry.Field, options: Mapping[str, Any]
+) -> tuple[Callable, Callable]:
+    """The two conversions with the chain between: from the tool's field to one of the chain's type, and from that to ours."""
+    reached = replace(remote, type=steps.gives, many=False, options=(), creates_options=True, max_length=None)
+    last, first = _to_local(reached, local, options), _to_remote(reached, local)
+    into = _to_remote(
+        remote, replace(local, type=remote.type)
+    )  # what the tool's field itself demands: its options, say
+
+    def to_local(value: Value, now: Value, context: Context) -> Value | Waiting:
+        return last(steps.here(value, context), now, context)
+
+    def to_remote(value: Value, now: Value, context: Context) -> Value | Waiting:
+        stands = _unless_unfit(steps.here, now, context) if steps.gives in TIMES else None
+        return into(steps.there(first(value, stands, context), now, context), now, context)
+
+    return to_local, to_remote
+
+
+def _unless_unfit(here: Callable[[Value, Context], Value], value: Value, context: Context) -> Value:
+    try:
+        return here(value, context)
+    except Unfit:
+        return None
 
 
 def _same(local: registry.Field) -> Callable[[Value, Value], bool]:
@@ -199,7 +234,6 @@ def _same_minute(ours: Value, theirs: Value) -> bool:
 def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, Any]) -> Callable:
     there, here = remote.type, local.type
     check = registry.checker(local)
-    renamed = dict(options.get("values") or {})
     if here is Type.RELATION:
         target = local.target
 
@@ -237,14 +271,14 @@ def _to_local(remote: RemoteField, local: registry.Field, options: Mapping[str, 
         def select(value: Value, _now: Value, _context: Context) -> Value:
             if value is None:
                 return check(None)
-            value = renamed.get(value, by_key.get(values.key(value), value))
+            value = by_key.get(values.key(value), value)
             if adds and len(value) <= (local.max_length or 100):
                 return value
             return check(value)
 
         return select
     if here is Type.MULTI_SELECT:
-        return lambda value, _now, _context: check([renamed.get(one, one) for one in value or []])
+        return lambda value, _now, _context: check(value)
     if here in TEXTS and there not in TEXTS:
         return lambda value, _now, _context: check(_as_text(value))
     if here is Type.URL and there is Type.FILE:
@@ -262,9 +296,8 @@ def _as_text(value: Value) -> Value:
     return None if value is None else str(value)
 
 
-def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str, Any]) -> Callable:
+def _to_remote(remote: RemoteField, local: registry.Field) -> Callable:
     there, here = remote.type, local.type
-    renamed = {ours: theirs for theirs, ours in dict(options.get("values") or {}).items()}
     if there is Type.RELATION:
         target = local.target
 
@@ -300,14 +333,14 @@ def _to_remote(remote: RemoteField, local: registry.Field, options: Mapping[str,
         def select(value: Value, _now: Value, _context: Context) -> Value:
             if value is None:
                 return None
-            value = renamed.get(value, by_key.get(values.key(value), value))
+            value = by_key.get(values.key(value), value)
             if value not in remote.options and not remote.creates_options:
                 raise Unfit(_("“%(field)s” has no option “%(value)s” there") % {"field": remote.name, "value": value})
             return value
 
         return select
     if there is Type.MULTI_SELECT:
-        return lambda value, _now, _context: values.names([renamed.get(one, one) for one in value or []])
+        return lambda value, _now, _context: values.names(value)
     if there is Type.BOOLEAN:
         return lambda value, _now, _context: bool(value)
     return lambda value, _now, _context: value
@@ -351,95 +384,3 @@ def _time_there(here: Type, there: Type, value: Value, now: Value, context: Cont
     if now and _is_day(now) and local.time() == dt.time(0):
         return local.date().isoformat()
     return value
-
-
-# --- suggestions ----------------------------------------------------------------------------------------------------
-
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "name": ("name", "full name", "contact", "company", "deal", "title", "nom", "nom complet", "nome", "nominativo"),
-    "title": ("title", "name", "task", "task title", "titre", "tâche", "titolo", "attività"),
-    "email": ("email", "e-mail", "mail", "courriel", "adresse e-mail", "posta elettronica", "indirizzo e-mail"),
-    "phone": ("phone", "telephone", "mobile", "tel", "téléphone", "telefono", "cellulare", "portable"),
-    "job_title": ("job title", "role", "position", "function", "poste", "fonction", "ruolo", "mansione"),
-    "company": ("company", "organisation", "organization", "account", "entreprise", "société", "azienda", "società"),
-    "status": ("status", "state", "stage", "statut", "état", "stato"),
-    "owner": ("owner", "responsible", "assigned to", "responsable", "propriétaire", "responsabile", "proprietario"),
-    "tags": ("tags", "labels", "étiquettes", "etichette", "tag"),
-    "birthday": (
-        "birthday",
-        "date of birth",
-        "born",
-        "anniversaire",
-        "date de naissance",
-        "compleanno",
-        "data di nascita",
-    ),
-    "last_contacted_at": ("last contacted", "last met", "last contact", "dernier contact", "ultimo contatto"),
-    "newsletter": ("newsletter", "subscribed", "abonné", "iscritto"),
-    "score": ("score", "rating", "note", "punteggio"),
-    "website": ("website", "url", "web", "site", "site web", "sito", "sito web", "homepage"),
-    "notes": ("notes", "description", "comment", "comments", "remarques", "commentaire", "note", "commenti"),
-    "industry": ("industry", "sector", "secteur", "settore"),
-    "employees": ("employees", "size", "headcount", "effectif", "dipendenti"),
-    "city": ("city", "town", "ville", "città"),
-    "amount": ("amount", "value", "price", "montant", "valeur", "importo", "valore"),
-    "stage": ("stage", "status", "phase", "étape", "fase"),
-    "close_date": ("close date", "closing date", "expected close", "date de clôture", "data di chiusura"),
-    "contacts": ("contacts", "contact", "people", "personnes", "contatti", "contatto"),
-    "contact": ("contact", "person", "personne", "contatto", "persona"),
-    "deal": ("deal", "opportunity", "affaire", "trattativa"),
-    "done": ("done", "completed", "checked", "fait", "terminé", "fatto", "completato"),
-    "due_at": ("due", "due date", "deadline", "échéance", "scadenza"),
-    "priority": ("priority", "priorité", "priorità"),
-    "assignee": ("assignee", "assigned to", "owner", "assigné à", "assegnato a"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A pair worth offering. reason: in words."""
-
-    remote: str
-    local: str
-    direction: str
-    score: float
-    reason: str
-
-
-def suggest(remote_fields: Sequence[RemoteField], entity: registry.Entity, title: str = "") -> list[Suggestion]:
-    """One suggestion at most per field of either side, the best first."""
-    scored = [
-        found
-        for remote in remote_fields
-        for local in entity.fields.values()
-        if (found := _score(remote, local, entity, title))
-    ]
-    taken_remote: set[str] = set()
-    taken_local: set[str] = set()
-    chosen = []
-    for found in sorted(scored, key=lambda s: -s.score):
-        if found.remote not in taken_remote and found.local not in taken_local:
-            chosen.append(found)
-            taken_remote.add(found.remote)
-            taken_local.add(found.local)
-    return chosen
-
-
-def _score(remote: RemoteField, local: registry.Field, entity: registry.Entity, title: str) -> Suggestion | None:
-    allowed = fit(remote, local)
-    if not allowed.possible or local.read_only:
-        return None
-    there = values.key(remote.name) or ""
-    names = {values.key(local.label), values.key(local.name.removeprefix("custom.").replace("_", " "))}
-    if remote.id == title and local.name == entity.title:
-        score, reason = 3.0, _("both name the record")
-    elif there in names:
-        score, reason = 2.0, _("same name")
-    elif there in SYNONYMS.get(local.name, ()):
-        score, reason = 1.5, _("means the same")
-    elif remote.type == local.type and remote.type in (Type.EMAIL, Type.PHONE):
-        score, reason = 1.2, _("same kind of value")
-    else:
-        return None
-    score += 0.3 if remote.type == local.type else 0.0
-    return Suggestion(remote.id, local.name, allowed.directions[0], score, reason)

@@ -228,7 +228,7 @@ class Mapper:
 
     def _previewed(self) -> tuple[list[previewing.Row], str]:
         try:
-            return previewing.preview(self.stream, self.entity, self.wanted()), ""
+            return previewing.preview(self.stream, self.entity, self.wanted()).rows, ""
         except Refused as refused:
             return [], str(refused)
 

@@ -16,6 +16,7 @@ from integrations.api.schemas.taking_part import Filters
 from integrations.models import FieldMapping
 from integrations.models import Stream as Row
 from integrations.services import standing
+from integrations.sync.transforms import base as transforms
 from values import Type
 
 DIRECTION = Literal["both", "import", "export"]
@@ -283,7 +284,10 @@ class MappingWanted(Body):
     )
     critical: bool | None = Field(None, description="Alert people of every conflict. null: as the local field says.")
     options: dict[str, Any] = Field(
-        default_factory=dict, description='`{"values": {remote option: local option}, "currency": "EUR"}`.'
+        default_factory=dict,
+        description='`{"transforms": [{"name": "number", "decimal": ","}]}`: the steps of `GET /transforms`, in the order in '
+        'which a value comes in. `{"values": {remote option: local option}}` is short for a list of values before all others. '
+        '`"currency": "EUR"`: of bare numbers that become money.',
     )
 
 
@@ -320,8 +324,9 @@ class Suggestion(Schema):
                     "remote_name": "Email",
                     "local": "email",
                     "direction": "both",
-                    "score": 2.3,
-                    "reason": "same name",
+                    "score": 1.0,
+                    "reason": "same name, same kind of value",
+                    "options": {},
                 }
             ]
         }
@@ -331,8 +336,85 @@ class Suggestion(Schema):
     remote_name: str
     local: str
     direction: DIRECTION
-    score: float
+    score: float = Field(description="How sure, from 0 to 1.")
     reason: str
+    options: dict[str, Any] = Field(description="Of the mapping: the transforms that make the values fit.")
+
+
+class Setting(Schema):
+    """One setting of a transform."""
+
+    name: str
+    label: str
+    kind: Literal["text", "number", "yes", "choice", "separator", "value", "currency", "zone", "pairs"]
+    default: Any
+    choices: list[str] = Field(description="Of a choice or a separator.")
+    help: str
+    least: int = Field(description="Of a number.")
+    most: int
+
+
+class Transform(Schema):
+    """A step that a mapping may hold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "split",
+                    "label": "Split into several",
+                    "help": "“red, green” becomes the two options “green” and “red”.",
+                    "takes": ["long_text", "select", "text"],
+                    "directions": ["both", "import", "export"],
+                    "why_one_way": "",
+                    "settings": [
+                        {
+                            "name": "separator",
+                            "label": "Parted by",
+                            "kind": "separator",
+                            "default": ",",
+                            "choices": [",", ";", "/", "|", "\n"],
+                            "help": "",
+                            "least": 0,
+                            "most": 0,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    name: str
+    label: str
+    help: str
+    takes: list[str] = Field(description="The types that may come before it.")
+    directions: list[DIRECTION] = Field(description="Without `both`, the mapping flows one way only.")
+    why_one_way: str
+    settings: list[Setting]
+
+    @classmethod
+    def of(cls, one: transforms.Transform) -> Transform:
+        return cls(
+            name=one.name,
+            label=str(one.label),
+            help=str(one.help),
+            takes=sorted(kind.value for kind in one.takes),
+            directions=list(one.ways),  # type: ignore[arg-type]
+            why_one_way=str(one.why),
+            settings=[
+                Setting(
+                    name=parameter.name,
+                    label=str(parameter.label),
+                    kind=parameter.kind,
+                    default=parameter.default,
+                    choices=[value for value, _label in parameter.choices],
+                    help=str(parameter.help),
+                    least=parameter.least,
+                    most=parameter.most,
+                )
+                for parameter in one.parameters
+            ],
+        )
 
 
 class Pair(Schema):
@@ -393,6 +475,34 @@ class PreviewRow(Schema):
     remote_id: str
     url: str
     cells: list[PreviewCell]
+
+
+class Loss(Schema):
+    """A value that would not come back from the other side as it was."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "local": "score",
+                    "side": "there",
+                    "record": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
+                    "before": "1,50",
+                    "between": "1.5",
+                    "after": "1,5",
+                    "problem": "",
+                }
+            ]
+        }
+    )
+
+    local: str
+    side: Literal["there", "here"] = Field(description="Where it began.")
+    record: str = Field(description="The record's id on that side.")
+    before: Any
+    between: Any = Field(description="What it is on the other side.")
+    after: Any
+    problem: str = Field(description="Why it cannot get there at all; empty when it can.")
 
 
 class NewField(Body):

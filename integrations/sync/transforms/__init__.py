@@ -1,0 +1,70 @@
+"""Every transform that a mapping may use, and how a mapping's stored options become a chain of them.
+
+A new transform is one object in one of these modules, and one line here; forms, the API, docs/mapping.md's table and the laws in
+tests/integrations/sync/test_transforms.py are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from integrations.sync.transforms import choices, numbers, texts, times
+from integrations.sync.transforms.base import Chain, Mismatch, Step, Transform
+from values import Type
+
+TRANSFORMS: dict[str, Transform] = {
+    one.name: one
+    for one in (
+        choices.VALUES,
+        texts.TRIM,
+        texts.CASE,
+        texts.PART,
+        texts.SPLIT,
+        texts.JOIN,
+        numbers.NUMBER,
+        numbers.WRITE_NUMBER,
+        numbers.ROUND,
+        numbers.PRICE,
+        numbers.IN_CURRENCY,
+        numbers.AMOUNT,
+        times.DATE,
+        times.WRITE_DATE,
+        times.TIME,
+        times.DAY,
+        choices.DEFAULT,
+        choices.CONSTANT,
+        choices.CONSTANT_OUT,
+    )
+}
+
+
+def wanted_steps(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The steps that a mapping's options name, in the order in which values come in.
+
+    `{"values": {remote option: local option}}` is short for a list of values before all others.
+    """
+    steps = list(options.get("transforms") or [])
+    if options.get("values"):
+        steps.insert(0, {"name": choices.VALUES.name, "pairs": options["values"]})
+    return steps
+
+
+def chain(options: Mapping[str, Any], takes: Type, wanted: Type) -> Chain:
+    """The chain from a remote field of type `takes` to a local one of type `wanted`. Raises Mismatch."""
+    steps: list[Step] = []
+    kind = takes
+    for one in wanted_steps(options):
+        transform = TRANSFORMS.get(one.get("name", "")) if isinstance(one, dict) else None
+        if transform is None:
+            raise Mismatch(_("There is no transform like %(given)s.") % {"given": one})
+        steps.append(transform.step(one, kind, wanted))
+        kind = steps[-1].gives
+    return Chain(tuple(steps), kind)
+
+
+def offered(takes: Type) -> list[Transform]:
+    """Those that can come next in a chain that has reached this type."""
+    return [one for one in TRANSFORMS.values() if takes in one.takes]
