@@ -22,6 +22,7 @@ AT_ONCE = 200
 #: Name in the admin -> (task, the setting that says how often). Staff may switch an entry off or add their own.
 BEAT = {
     "Dispatch due syncs": ("integrations.scheduling.tasks.dispatch", "DISPATCH_SECONDS"),
+    "Look after webhooks": ("integrations.scheduling.tasks.tend_webhooks", "HOOKS_SECONDS"),
     "Forget what is old": ("integrations.scheduling.tasks.prune", "PRUNE_SECONDS"),
 }
 

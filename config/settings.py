@@ -39,6 +39,7 @@ SHARED_APPS = [
     "integrations.catalog",
     "integrations.oauth",
     "integrations.scheduling",
+    "integrations.webhooks",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -106,6 +107,7 @@ PROVIDER_BASE_URLS = env.dict("PROVIDER_BASE_URLS", default={})  # notion=http:/
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=90)  # longer than a request may take; after a crash, the wait
 SLICE_SECONDS = env.int("SLICE_SECONDS", default=60)  # a run yields after this long and is woken again
 DISPATCH_SECONDS = env.int("DISPATCH_SECONDS", default=5)  # how often beat looks for what is due
+HOOKS_SECONDS = env.int("HOOKS_SECONDS", default=60)  # how often beat looks after webhooks: makes, prolongs, ends them
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=60)
 FAILING_WARN_HOURS = env.int("FAILING_WARN_HOURS", default=24)  # people are told that it has failed for so long
 FAILING_PAUSE_HOURS = env.int("FAILING_PAUSE_HOURS", default=120)  # it is paused until a person resumes it

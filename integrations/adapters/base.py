@@ -345,8 +345,9 @@ class HookCall:
 class HookEvent:
     """Something changed there: a reason to read, never to believe. What is "" is not told.
 
-    account: `Account.id`, by which calls to an app find their tenants. collection: `Collection.id`.
-    id: the same for every delivery of the same event, where the provider has such a thing.
+    account: `Account.id`, by which calls to an app find their tenants. collection: `Collection.id`; of another one nothing is read.
+    id: the same for every delivery of the same event, where the provider has such a thing. Without one, the same body is the same
+    call: give one where bodies repeat or are empty. Calls are remembered for two days.
     """
 
     account: str = ""
@@ -474,11 +475,14 @@ class Adapter(ABC):
     # Webhooks (capability `webhooks`). A call is a reason to read; polling goes on beside it.
 
     def subscribe(self, collection: str, url: str) -> Subscription:
-        """Ask to be called at `url` when the collection changes (Hooks.made "api"). Raises AccessDenied."""
+        """Ask to be called at `url` when the collection changes (Hooks.made "api"). Raises AccessDenied.
+
+        Repeatable: one that stands there for this very `url`, made by an earlier call whose answer was lost, is used or ended first.
+        """
         raise NotImplementedError
 
     def renew(self, collection: str, subscription: Subscription) -> Subscription:
-        """Prolong. Raises NotFound when it is gone there and has to be made again."""
+        """Prolong, or only look at it, once a day or oftener. Raises NotFound when it is gone there and has to be made again."""
         raise NotImplementedError
 
     def unsubscribe(self, collection: str, subscription: Subscription) -> None:
@@ -489,7 +493,8 @@ class Adapter(ABC):
     def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:
         """What a call says, once its signature over the raw body is found good with `secret` and its time not too old.
 
-        secret: the subscription's, or the app's (Hooks.made "app"). Raises errors.Forged and nothing else, whatever the body.
+        secret: the subscription's, or the app's (Hooks.made "app", or where the subscription has none); "" while there is none: only
+        a handshake says anything then. Raises errors.Forged and nothing else, whatever the body.
         """
         raise errors.Forged("this tool does not call")
 

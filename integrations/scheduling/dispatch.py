@@ -6,9 +6,11 @@ import logging
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 from django_tenants.utils import get_tenant_model, tenant_context
 
 from integrations.scheduling import leases
+from integrations.webhooks import noticing
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +20,8 @@ WAKE_AGAIN_SECONDS = 30
 
 
 def dispatch(limit: int = BATCH) -> int:
-    """Wake what is due. Answers how many were woken."""
+    """Wake what is due, also because a tool called. Answers how many were woken."""
+    noticing.notice()
     found = due_now(limit)
     for schema, integration_id in found:
         send_wake(schema, integration_id)
@@ -96,6 +99,22 @@ def make_plan(schema: str, plan_id: UUID) -> str:
         return plans.make(plan_id)
 
 
+def webhooks_to_tend() -> list[tuple[str, UUID]]:
+    from integrations.webhooks import tending
+
+    return tending.to_tend()
+
+
+def tend_webhooks(schema: str, integration_id: UUID) -> int:
+    from integrations.webhooks import tending
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is None:
+        return 0
+    with tenant_context(tenant):
+        return tending.tend(integration_id)
+
+
 def schemas() -> list[str]:
     return list(get_tenant_model().objects.exclude(schema_name="public").values_list("schema_name", flat=True))
 
@@ -106,10 +125,18 @@ def drop_leftovers() -> int:
     return stage.drop_leftovers()
 
 
+def forget_calls() -> int:
+    from integrations.webhooks import intake
+
+    return intake.forget(timezone.now())
+
+
 def prune(schema: str) -> None:
     from integrations.services import retention
+    from integrations.webhooks import wishes
 
     tenant = get_tenant_model().objects.filter(schema_name=schema).first()
     if tenant is not None:
         with tenant_context(tenant):
             retention.prune()
+            wishes.follow_all()

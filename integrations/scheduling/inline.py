@@ -7,15 +7,19 @@ import time
 from django.db import connection
 from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
-from integrations.scheduling.dispatch import run_if_due
+from integrations.scheduling.dispatch import run_if_due, tend_webhooks, webhooks_to_tend
+from integrations.webhooks import noticing
 
 
 def run_due(seconds: float) -> int:
-    """Make the plans that were asked for; then run slices, persons first, until nothing is due or `seconds` have passed.
+    """Make the plans that were asked for, and look after webhooks; then run slices, persons first, for `seconds`.
 
     Answers how many slices ran. Each integration gets one slice before any gets a second one.
     """
     make_plans()
+    for schema, integration_id in webhooks_to_tend():
+        tend_webhooks(schema, integration_id)
+    noticing.notice()
     until, ran = time.monotonic() + seconds, 0
     while time.monotonic() < until:
         waiting = _due()

@@ -85,16 +85,25 @@ def database_time() -> datetime:
         return cursor.fetchone()[0]
 
 
-def release(lease: Lease, due_at: datetime | None, priority: int, trigger: str = "schedule") -> None:
-    """End the run and plan the next one. A request that came meanwhile (a person's "sync now") is kept."""
+def release(
+    lease: Lease,
+    due_at: datetime | None,
+    priority: int,
+    trigger: str = "schedule",
+    not_before: datetime | None = None,
+) -> None:
+    """End the run and plan the next one. A request that came meanwhile (a person's "sync now") is kept.
+
+    not_before: a call of the tool does not bring the next run forward to an earlier time.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE public.scheduling_due SET leased_until = NULL, holder = '', woken_at = NULL,"
+            "UPDATE public.scheduling_due SET leased_until = NULL, holder = '', woken_at = NULL, not_before = %s,"
             " due_at = CASE WHEN asked_at > claimed_at THEN asked_at ELSE %s END,"
             " priority = CASE WHEN asked_at > claimed_at THEN priority ELSE %s END,"
             " trigger = CASE WHEN asked_at > claimed_at THEN trigger ELSE %s END"
             " WHERE integration_id = %s AND fence = %s",
-            [due_at, priority, trigger, lease.integration_id, lease.fence],
+            [not_before, due_at, priority, trigger, lease.integration_id, lease.fence],
         )
 
 

@@ -20,6 +20,7 @@ class Due(models.Model):
 
     due_at: None while nothing is planned (manual, paused, draft). It moves only when a run ends, so the death of a worker
     leaves the row due. asked_at: when somebody last asked for a run; one that came during a run is not forgotten.
+    not_before: after a failure, when the tool may be asked again; only a person does so earlier.
     fence: counts claims; a worker whose number is not the row's any more has lost its lease.
     woken_at: when a wake-up was last sent, so that the dispatcher does not send one every few seconds.
     """
@@ -32,6 +33,7 @@ class Due(models.Model):
     asked_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True)
     woken_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
     holder = models.CharField(max_length=100, blank=True, default="")

@@ -31,9 +31,22 @@ def make_plan(schema: str, plan_id: str) -> str:
 
 
 @shared_task(acks_late=True, ignore_result=True)
+def tend_webhooks() -> None:
+    """Have what is to be made, prolonged or ended looked after, each integration in a task of its own."""
+    for schema, integration_id in dispatching.webhooks_to_tend():
+        tend_integration.apply_async(args=[schema, str(integration_id)], retry=False)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def tend_integration(schema: str, integration_id: str) -> None:
+    dispatching.tend_webhooks(schema, UUID(integration_id))
+
+
+@shared_task(acks_late=True, ignore_result=True)
 def prune() -> None:
     """Have every tenant forget what is old, each in a task of its own; drop what dead workers left of plans."""
     dispatching.drop_leftovers()
+    dispatching.forget_calls()
     for schema in dispatching.schemas():
         prune_tenant.apply_async(args=[schema], retry=False)
 
@@ -61,3 +74,9 @@ def wake_on_commit(integration_id: UUID) -> None:
     """Send the wake-up once the row it is about can be seen. A broker that is down delays, it does not break."""
     schema = connection.schema_name
     transaction.on_commit(lambda: dispatching.send_wake(schema, integration_id), robust=True)
+
+
+def tend_on_commit(integration_id: UUID) -> None:
+    """The same for webhooks; what is not sent, beat finds."""
+    args = [connection.schema_name, str(integration_id)]
+    transaction.on_commit(lambda: tend_integration.apply_async(args=args, retry=False), robust=True)

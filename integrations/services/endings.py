@@ -65,7 +65,7 @@ def fail(
             due_at = now + dt.timedelta(seconds=_backoff(integration, at_least))
         _close(run, SyncLog.State.FAILED, code, detail)
         is_active = IntegrationInstance.objects.filter(pk=integration.pk, status=Status.ACTIVE).exists()
-        leases.release(lease, due_at if is_active else None, Priority.SCHEDULE)
+        leases.release(lease, due_at if is_active else None, Priority.SCHEDULE, not_before=due_at)
     return SyncLog.State.FAILED
 
 

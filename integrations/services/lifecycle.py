@@ -16,6 +16,7 @@ from integrations.scheduling.models import Due, Priority
 from integrations.scheduling.tasks import wake_on_commit
 from integrations.services import calls
 from integrations.services.connect import Refused, mark
+from integrations.webhooks import tending, wishes
 
 CATCH_UP = "catch_up"  # status_code of an integration that waits for somebody to look at what it would do
 
@@ -97,6 +98,7 @@ def begin_again(integration: IntegrationInstance) -> None:
     integration.streams.update(problem_code="", problem_detail="")  # one that a person switched off stays so
     integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=False)
     mark(integration, Status.ACTIVE)
+    wishes.follow(integration)
 
 
 def catch_up(integration: IntegrationInstance, by: str = "") -> None:
@@ -140,7 +142,9 @@ def cancel(integration: IntegrationInstance) -> None:
 
 def delete(integration: IntegrationInstance) -> None:
     """Forget the connection with its links. Records stay on both sides as they are."""
+    tending.end_all(integration)
     with transaction.atomic():
+        wishes.forget(integration)
         due.forget(integration.pk)
         calls.forget(integration.pk)
         with connection.cursor() as cursor:  # in bulk: the cascade would load every link into memory

@@ -13,6 +13,7 @@ from integrations.adapters.base import Collection
 from integrations.models import IntegrationInstance, Status, Stream
 from integrations.services import connect, lifecycle, streams
 from integrations.services.connect import Refused
+from integrations.webhooks import wishes
 
 STEPS = ("connect", "map", "settings", "activate")
 TABLES_SECONDS = 120
@@ -88,5 +89,6 @@ def begin(stream: Stream) -> None:
             stream.feed_txid, stream.feed_id = position.txid, position.id
         stream.is_active = True
         stream.save(update_fields=["feed_txid", "feed_id", "is_active"])
+        wishes.follow(stream.integration)
         if stream.integration.status == Status.ACTIVE:
             lifecycle.sync_now(stream.integration)

@@ -36,6 +36,7 @@ from integrations.services.suggestions import Suggestion, suggest
 from integrations.sync import mapping
 from integrations.sync.fields import context, narrowed, schema_of
 from integrations.sync.tables import BY_A_PERSON
+from integrations.webhooks import wishes
 from values import Type
 
 # --- collections ----------------------------------------------------------------------------------------------------
@@ -123,6 +124,7 @@ def change(stream: Stream, **choices: Any) -> None:
         stream.save(update_fields=[*choices, "version"])
         if before != [getattr(stream, name) for name in PAIRING]:
             filters.look_anew(stream)  # what had no partner, or did not flow that way, may take part now
+        wishes.follow(stream.integration)
 
 
 def remove(stream: Stream) -> None:
@@ -131,6 +133,7 @@ def remove(stream: Stream) -> None:
         for model in (SetAside, HeldRecord, RecordLink, PlanLine):
             model.objects.filter(stream=stream)._raw_delete(model.objects.db)
         stream.delete()
+        wishes.follow(stream.integration)
 
 
 def refresh_schema(stream: Stream) -> Schema:

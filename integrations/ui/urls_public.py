@@ -1,3 +1,7 @@
 """What tools call on the public host: OAuth's return, webhooks."""
 
-urlpatterns: list = []
+from django.urls import include, path
+
+urlpatterns: list = [
+    path("", include("integrations.webhooks.urls")),
+]

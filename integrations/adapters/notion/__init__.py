@@ -6,8 +6,7 @@ client is our transport's. Where it would drop an argument or an answer's header
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import datetime as dt
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,9 @@ from integrations.adapters.base import (
     Collection,
     Field,
     FormField,
+    HookCall,
+    Hooks,
+    HookSays,
     Manifest,
     NewField,
     Page,
@@ -33,7 +35,7 @@ from integrations.adapters.base import (
     Record,
     Schema,
 )
-from integrations.adapters.notion import failures, reading, translate, write
+from integrations.adapters.notion import failures, hooks, reading, translate, write
 from integrations.adapters.notion.people import Directory
 from integrations.adapters.values import Type, Value
 from integrations.adapters.words import gettext_noop as _
@@ -84,7 +86,7 @@ class NotionAdapter(Adapter):
             restore=True,
             incremental=True,
             sees_deletions=False,  # trashed rows leave the listing; no query shows them
-            webhooks=False,
+            webhooks=True,
             create_once="marker",  # no key, no upsert, no id of ours: the property “Raccord ID”
             create_fields=True,
             tells_created=True,
@@ -96,6 +98,14 @@ class NotionAdapter(Adapter):
         ),
         # Business and Enterprise plans allow 600. Together with the transport's pacing this is some 3 a second.
         limits=(RateLimit(180, 60),),
+        hooks=Hooks(
+            "app",
+            help=_(
+                "In Notion, open the settings of the app's connection, choose Webhooks and create a subscription with this "
+                "address, for page and data source events. Notion sends a verification token: it appears under "
+                "Webhooks → Handshakes. Paste it into Notion's form; once Notion has accepted it, confirm it here."
+            ),
+        ),
         categories=("tables", "boards"),
         docs_url="https://developers.notion.com/reference",
         tone="#37352f",
@@ -245,12 +255,9 @@ class NotionAdapter(Adapter):
             self._alter(collection, new)
         return self.describe(collection)
 
-    @staticmethod
-    def verify_webhook(raw: bytes, headers: Mapping[str, str], secret: str) -> bool:
-        """Whether Notion signed these raw bytes. `secret` is the verification token of the subscription."""
-        given = next((value for name, value in headers.items() if name.lower() == "x-notion-signature"), "")
-        signed = "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(signed.encode(), given.encode())
+    @classmethod
+    def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:
+        return hooks.heard(call, secret, now)
 
     def _create(self, collection: str, change: Change) -> dict[str, Any]:
         if change.marker:
