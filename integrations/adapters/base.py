@@ -60,7 +60,8 @@ class OAuth:
     """OAuth 2 by authorization code, as data. Of the URLs only scheme and host are replaced by PROVIDER_BASE_URLS.
 
     client: how the app names itself to the token endpoint (HTTP Basic, or in the body). body: the form of what is sent there.
-    seconds: how long an access token lives unless told otherwise. idle_seconds: how long an unused grant lives; 0: for ever.
+    seconds: how long an access token lives unless told otherwise; 0: nobody knows, it is renewed when it is refused.
+    idle_seconds: how long an unused grant lives; 0: for ever.
     rotates: a refresh answers a new refresh token and the old one dies.
     """
 

@@ -15,11 +15,12 @@ from django.db import connection
 from integrations.adapters.base import Adapter, RateLimit
 from integrations.adapters.registry import adapter_class, adapters
 from integrations.catalog.models import Provider
-from integrations.models import IntegrationInstance
+from integrations.models import Grant, IntegrationInstance
+from integrations.oauth.grants import GrantBearer
 from integrations.scheduling.models import Priority
 from integrations.services import calls
 from integrations.transport.breaker import Breaker, Look
-from integrations.transport.http import Transport
+from integrations.transport.http import Bearer, Transport
 from integrations.transport.limiter import Fill, Limiter
 from integrations.transport.postgres import PostgresStore
 from integrations.transport.stores import RedisStore
@@ -68,13 +69,20 @@ def open_adapter(
     priority: int = Priority.PERSON,
 ) -> Adapter:
     """The adapter of an integration with its stored credentials. Raises ProviderOff, NotConnected. Close it after use."""
-    if not integration.credentials:
-        raise NotConnected(integration.name)
-    adapter = open_with(
-        integration.provider, integration.credentials.open(), integration.account_id, before_send, priority
-    )
+    credentials, bearer = _signing(integration)
+    adapter = open_with(integration.provider, credentials, integration.account_id, before_send, priority, bearer)
     adapter.transport.on_close = partial(calls.add, integration)
     return adapter
+
+
+def _signing(integration: IntegrationInstance) -> tuple[Mapping[str, str], Bearer | None]:
+    """What the adapter is given, and who signs in its stead. Of a token that is renewed it gets the present one."""
+    if integration.auth_kind == "oauth2" and (grant := Grant.objects.filter(pk=integration.pk).first()):
+        bearer = GrantBearer(grant)
+        return {"token": bearer.held.token}, bearer
+    if integration.credentials:
+        return integration.credentials.open(), None
+    raise NotConnected(integration.name)
 
 
 def limits_of(provider: Provider) -> tuple[RateLimit, ...]:
@@ -98,6 +106,7 @@ def open_with(
     account_id: str = "",
     before_send: Callable[[bool], None] | None = None,
     priority: int = Priority.PERSON,
+    bearer: Bearer | None = None,
 ) -> Adapter:
     """An adapter for credentials that may not be stored yet (the connect step).
 
@@ -119,6 +128,7 @@ def open_with(
         timeout=settings.PROVIDER_TIMEOUT_SECONDS,
         **({} if before_send else PERSON_WAITS),
         before_send=before_send,
+        bearer=bearer,
         secrets=[value for value in credentials.values() if value],
         allow_private=bool(override) and urlsplit(override).hostname in ("localhost", "127.0.0.1", "::1"),
     )

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.adapters import errors
-from integrations.adapters.base import Account, Auth
+from integrations.adapters.base import Account, Adapter, Auth
 from integrations.adapters.registry import adapters
 from integrations.catalog.models import Provider
-from integrations.models import IntegrationInstance, Status
+from integrations.models import Grant, IntegrationInstance, Status
+from integrations.oauth.exchange import OurApp
 from integrations.services.adapters import ProviderOff, open_with
+from integrations.webhooks import wishes
+from tenants.models import Tenant
 
 
 class Refused(ValueError):
@@ -74,22 +79,47 @@ def _free_name(name: str, strict: bool) -> str:
 
 
 def auth_of(provider: str, kind: str = "") -> Auth:
-    """The way to connect that is asked for, or the provider's first one."""
+    """The way to connect that is asked for, or the first for which something is entered here."""
     ways = adapters()[provider].manifest.auth
-    return next((way for way in ways if way.kind == kind), ways[0])
+    entered = next((way for way in ways if way.fields), ways[0])
+    return next((way for way in ways if way.kind == kind), entered)
+
+
+def ways(provider: str) -> list[Auth]:
+    """Those that can be taken now, the easiest first. Signing in there needs our app, which staff enter."""
+    known = adapters()[provider].manifest.auth
+    signing_in = [way for way in known if way.kind == "oauth2"] if OurApp.at(provider) else []
+    return signing_in + [way for way in known if way.fields]
+
+
+def sign_in_url(integration: IntegrationInstance, tenant: Tenant) -> str:
+    """The page from which an admin goes to the tool to sign in. Raises Refused."""
+    if OurApp.at(integration.provider) is None:
+        raise Refused(_("This tool cannot be connected by signing in there."), code="no_oauth_app")
+    names = (
+        ("reconnect", [integration.pk]) if integration.setup_step == "done" else ("setup", [integration.pk, "connect"])
+    )
+    return f"{tenant.url}{reverse(f'connections:{names[0]}', args=names[1], urlconf=settings.ROOT_URLCONF)}?way=oauth2"
 
 
 def check(provider: str, credentials: Mapping[str, str]) -> Account:
     """Ask the tool whom these credentials belong to. Raises Refused with words for a person; nothing is stored."""
     try:
-        with closing(open_with(provider, credentials)) as adapter:
-            return adapter.check()
+        adapter = open_with(provider, credentials)
     except ProviderOff as error:
         raise Refused(_("This tool is switched off at the moment."), code="provider_off") from error
+    return ask(adapter)
+
+
+def ask(adapter: Adapter) -> Account:
+    """Whom its credentials belong to; closes it. Raises Refused."""
+    try:
+        with closing(adapter):
+            return adapter.check()
     except errors.AuthenticationFailed as error:
         raise Refused(
             _("The tool does not know this key. Copy it again, whole, and try once more."),
-            auth_of(provider).fields[0].name,
+            next((field.name for field in auth_of(adapter.manifest.slug).fields), ""),
             error.code,
         ) from error
     except errors.AccessDenied as error:
@@ -107,45 +137,61 @@ def check(provider: str, credentials: Mapping[str, str]) -> Account:
 
 
 #: What a new key mends.
-NEED_A_KEY = ("authentication_failed", "access_denied", "not_connected")
+NEED_A_KEY = ("authentication_failed", "grant_lost", "access_denied", "not_connected")
 
 
 def connect(
-    integration: IntegrationInstance, credentials: Mapping[str, str], another_account: bool = False, by: str = ""
+    integration: IntegrationInstance,
+    credentials: Mapping[str, str],
+    another_account: bool = False,
+    by: str = "",
+    kind: str = "",
 ) -> Account:
     """Check, then store. When another account answers than before, Refused with code "other_account" unless allowed.
 
     One that had stopped for want of a key does not run at once: what it would do is worked out first, for a person to see.
     """
-    way = auth_of(integration.provider)
+    way = auth_of(integration.provider, kind)
     given = {field.name: str(credentials.get(field.name) or "").strip() for field in way.fields}
     for field in way.fields:
         if field.required and not given[field.name]:
             raise Refused(_("%(label)s is missing.") % {"label": field.label}, field.name, "missing")
     account = check(integration.provider, given)
+    refuse_other(integration, account, another_account)
+    with transaction.atomic():
+        Grant.objects.filter(integration=integration).delete()
+        integration.credentials = given
+        keep(integration, way.kind, account, by)
+    return account
+
+
+def refuse_other(integration: IntegrationInstance, account: Account, another_account: bool) -> None:
+    """Records are linked with those of one account: that it is another one is never passed over."""
     if integration.account_id and integration.account_id != account.id and not another_account:
         raise Refused(
             _(
-                "This key belongs to “%(new)s”, but the connection was made with “%(old)s”. Its records are linked there."
+                "This is the account “%(new)s”, but the connection was made with “%(old)s”. Its records are linked there."
             )
             % {"new": account.name, "old": integration.account_name},
             code="other_account",
         )
-    with transaction.atomic():
-        integration.credentials = given
-        integration.auth_kind = way.kind
-        integration.account_id, integration.account_name = account.id, account.name
-        integration.account_may = list(account.may)
-        if integration.setup_step == "connect":
-            integration.setup_step = "map"
-        integration.save(
-            update_fields=["credentials", "auth_kind", "account_id", "account_name", "account_may", "setup_step"]
-        )
-        if integration.status == Status.ATTENTION and integration.status_code in NEED_A_KEY:
-            from integrations.services import lifecycle
 
-            lifecycle.catch_up(integration, by)
-    return account
+
+def keep(integration: IntegrationInstance, kind: str, account: Account, by: str = "") -> None:
+    """Credentials that were found good are the integration's from now on. To be called in the transaction that stores them."""
+    integration.auth_kind = kind
+    integration.account_id, integration.account_name = account.id, account.name
+    integration.account_may = list(account.may)
+    if integration.setup_step == "connect":
+        integration.setup_step = "map"
+    integration.save(
+        update_fields=["credentials", "auth_kind", "account_id", "account_name", "account_may", "setup_step"]
+    )
+    wishes.follow(integration)  # what another account answered means nothing any more
+    if integration.status == Status.ATTENTION and integration.status_code in NEED_A_KEY:
+        from integrations.services import lifecycle
+
+        lifecycle.catch_up(integration, by)
 
 
 def mark(integration: IntegrationInstance, status: str, code: str = "", detail: str = "") -> None:

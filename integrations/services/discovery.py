@@ -5,14 +5,14 @@ from __future__ import annotations
 from integrations.adapters.base import Account, Collection
 from integrations.models import IntegrationInstance
 from integrations.services import connect, streams
+from integrations.services.adapters import open_adapter
 
 
 def recheck(integration: IntegrationInstance) -> Account:
     """Ask the tool whom the stored credentials belong to. Raises Refused."""
     with streams.words():
-        if not integration.credentials:
-            raise streams.NotConnected(integration.name)
-    return connect.check(integration.provider, integration.credentials.open())
+        adapter = open_adapter(integration)
+    return connect.ask(adapter)
 
 
 def discover(integration: IntegrationInstance) -> list[Collection]:

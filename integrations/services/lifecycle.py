@@ -24,7 +24,7 @@ CATCH_UP = "catch_up"  # status_code of an integration that waits for somebody t
 def ready_problems(integration: IntegrationInstance) -> list[str]:
     """Why it cannot be activated yet, in words; empty when it can."""
     problems = []
-    if not integration.credentials:
+    if not integration.has_key:
         problems.append(_("Connect the tool first."))
     streams = list(integration.streams.prefetch_related("mappings"))
     if not streams:

@@ -33,12 +33,14 @@ class ConnectForm(RefusableForm):
         help_text=gettext_lazy("How you tell this connection from others of the same tool."),
     )
 
-    def __init__(self, way: Auth, *args: Any, ask_name: bool = True, **kwargs: Any) -> None:
+    def __init__(self, way: Auth | None, *args: Any, ask_name: bool = True, **kwargs: Any) -> None:
+        """way: None where there is none that could be taken now."""
         super().__init__(*args, **kwargs)
         self.way = way
+        self.asked = way.fields if way else ()
         if not ask_name:
             del self.fields["name"]
-        for one in way.fields:
+        for one in self.asked:
             secret = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "spellcheck": "false"})
             widget = secret if one.secret else forms.TextInput(attrs={"autocomplete": "off"})
             widget.attrs["placeholder"] = one.placeholder
@@ -47,7 +49,7 @@ class ConnectForm(RefusableForm):
             )
 
     def credentials(self) -> dict[str, str]:
-        return {one.name: self.cleaned_data.get(one.name, "") for one in self.way.fields}
+        return {one.name: self.cleaned_data.get(one.name, "") for one in self.asked}
 
 
 class ReconnectForm(ConnectForm):
@@ -61,7 +63,7 @@ class ReconnectForm(ConnectForm):
         required=False,
     )
 
-    def __init__(self, way: Auth, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, way: Auth | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(way, *args, ask_name=False, **kwargs)
         self.fields["another_account"] = self.fields.pop("another_account")  # last
         self.asks = bool(self.data.get("another_account"))

@@ -2,12 +2,13 @@
 
 from django.urls import include, path
 
-from integrations.ui.views import gallery, health, inbox, integration, links, plans, rules, runs, wizard
+from integrations.ui.views import gallery, health, inbox, integration, links, oauth, plans, rules, runs, wizard
 
 connections = [
     path("", gallery.connection_list, name="list"),
     path("new/", gallery.gallery, name="gallery"),
     path("new/<slug:provider>/", gallery.start, name="start"),
+    path("signed-in/<uuid:handle>/", oauth.arrive, name="arrive"),
     path("<uuid:pk>/", integration.detail, name="detail"),
     path("<uuid:pk>/live/", integration.live, name="live"),
     path("<uuid:pk>/setup/<slug:step>/", wizard.step, name="setup"),

@@ -2,6 +2,9 @@
 
 from django.urls import include, path
 
+from integrations.ui.views import oauth
+
 urlpatterns: list = [
+    path("oauth/<slug:provider>/callback", oauth.callback, name="oauth_callback"),
     path("", include("integrations.webhooks.urls")),
 ]

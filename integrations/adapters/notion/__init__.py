@@ -30,6 +30,7 @@ from integrations.adapters.base import (
     HookSays,
     Manifest,
     NewField,
+    OAuth,
     Page,
     RateLimit,
     Record,
@@ -60,6 +61,20 @@ class NotionAdapter(Adapter):
         tagline=_("Rows of your Notion databases, with their properties"),
         base_url="https://api.notion.com",
         auth=(
+            Auth(
+                kind="oauth2",
+                oauth=OAuth(
+                    authorize_url="https://api.notion.com/v1/oauth/authorize",
+                    token_url="https://api.notion.com/v1/oauth/token",  # noqa: S106 - an address
+                    scopes=(),  # Notion has none: what the connection may do stands in its settings there
+                    pkce=False,
+                    client="basic",
+                    body="json",
+                    params={"owner": "user"},
+                    seconds=0,
+                    rotates=True,
+                ),
+            ),
             Auth(
                 kind="token",
                 fields=(

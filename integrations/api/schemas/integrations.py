@@ -150,6 +150,14 @@ class Credentials(Body):
         return dict(self.model_extra or {})
 
 
+class SignIn(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"url": "https://acme.raccord.example/connections/ID/reconnect/?way=oauth2"}]}
+    )
+
+    url: str = Field(description="A page of the tenant's own host; it leads on to the provider, and back.")
+
+
 class Checked(Schema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"account": ACCOUNT}]})
 

@@ -7,6 +7,7 @@ from pydantic import ConfigDict
 
 from integrations.adapters.registry import adapter_class
 from integrations.catalog.models import Provider as Row
+from integrations.services import connect
 
 
 class FormField(Schema):
@@ -104,7 +105,7 @@ class Provider(Schema):
                 help=way.help,
                 help_url=way.help_url,
             )
-            for way in manifest.auth
+            for way in connect.ways(row.slug)
         ]
         return cls(
             slug=row.slug,

@@ -11,7 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
+from integrations.adapters.base import Auth
 from integrations.catalog.models import Provider
+from integrations.models import IntegrationInstance
+from integrations.oauth import gateway
 from integrations.services import connect, setup
 from integrations.services.connect import Refused
 from integrations.ui import status
@@ -20,6 +23,7 @@ from integrations.ui.pages import is_htmx, page, partial, see_other, two_bodies
 from integrations.ui.steps import bar
 from integrations.ui.tools import tool
 from tenants.access import require_role
+from tenants.middleware import person
 
 
 @require_role("viewer")
@@ -39,35 +43,55 @@ def gallery(request: HttpRequest) -> HttpResponse:
 @require_role("admin")
 @sensitive_post_parameters()
 def start(request: HttpRequest, provider: str) -> HttpResponse:
-    way = _way(provider)
+    """The name, and one of the ways to connect: by signing in there where that is offered, or by a key."""
+    if not any(one.slug == provider for one in connect.providers()):
+        raise Http404("no such tool to connect")
+    ways = connect.ways(provider)
+    way = chosen(request, ways)
     form = ConnectForm(way, request.POST or None, initial={"name": connect.free_name(tool(provider).name)})
-    if form.is_valid():
+    if way and form.is_valid():
+        name, by = form.cleaned_data["name"], str(request.user)
         try:
-            made = setup.create(provider, form.cleaned_data["name"], form.credentials(), str(request.user))
+            if way.oauth:
+                return leaving(request, connect.start(provider, name, by))
+            made = setup.create(provider, name, form.credentials(), by)
         except Refused as refused:
             form.refuse(refused)
         else:
             messages.success(request, _("Connected to %(account)s.") % {"account": made.account_name})
             return see_other(reverse("connections:setup", args=[made.pk, made.setup_step]))
-    context = {
+    context = connect_context(provider, form, ways) | {"steps": bar(None, "connect")}
+    return page(request, "connect", context, status=422 if form.errors else 200)
+
+
+def chosen(request: HttpRequest, ways: list[Auth], before: str = "") -> Auth | None:
+    """The way that the page is about: the one asked for, the one taken before, or the first."""
+    wanted = request.POST.get("way") or request.GET.get("way") or before
+    return next((way for way in ways if way.kind == wanted), ways[0] if ways else None)
+
+
+def connect_context(provider: str, form: ConnectForm, ways: list[Auth]) -> dict[str, Any]:
+    way = form.way
+    scopes = [{"name": scope.name, "why": _(scope.why)} for scope in (way.oauth.scopes if way and way.oauth else ())]
+    return {
         "form": form,
         "way": way,
+        "others": [one for one in ways if one is not way],
+        "scopes": scopes,
         "tool": tool(provider),
-        "steps": bar(None, "connect"),
-        "guide": guide(way.help),
+        "guide": guide(way.help) if way else [],
     }
-    return page(request, "connect", context, status=422 if form.errors else 200)
+
+
+def leaving(request: HttpRequest, integration: IntegrationInstance) -> HttpResponse:
+    """On to the provider. By a page and not by a redirect, which our CSP lets no form make to another host."""
+    url = gateway.leave(integration, request.tenant, person(request))
+    return page(request, "leaving", {"integration": integration, "tool": tool(integration.provider), "url": url})
 
 
 def guide(text: str) -> list[str]:
     """How to find the key, sentence by sentence."""
     return [f"{sentence}." for sentence in _(text).rstrip(".").split(". ")] if text else []
-
-
-def _way(provider: str) -> Any:
-    if not any(one.slug == provider for one in connect.providers()):
-        raise Http404("no such tool to connect")
-    return connect.auth_of(provider)
 
 
 def _tile(provider: Provider) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from integrations.ui.mapper import Mapper
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
 from integrations.ui.steps import bar
 from integrations.ui.tools import tool
-from integrations.ui.views.gallery import guide
+from integrations.ui.views.gallery import chosen, connect_context, leaving
 from tenants.access import require_role
 
 
@@ -65,20 +65,21 @@ def reconnect(request: HttpRequest, pk: UUID) -> HttpResponse:
 def connect_form(
     request: HttpRequest, integration: IntegrationInstance, after: Callable[[], str], steps: Any = None
 ) -> HttpResponse:
-    way = connect.auth_of(integration.provider, integration.auth_kind)
+    ways = connect.ways(integration.provider)
+    way = chosen(request, ways, before=integration.auth_kind)
     form = ReconnectForm(way, request.POST or None)
-    if form.is_valid():
+    if way and form.is_valid():
+        again, by = form.cleaned_data["another_account"], str(request.user)
         try:
-            account = connect.connect(
-                integration, form.credentials(), form.cleaned_data["another_account"], str(request.user)
-            )
+            if way.oauth:
+                return leaving(request, integration)
+            account = connect.connect(integration, form.credentials(), again, by, way.kind)
         except Refused as refused:
             form.refuse(refused)
         else:
             messages.success(request, _("Connected to %(account)s.") % {"account": account.name})
             return see_other(after())
-    context = {"integration": integration, "form": form, "way": way, "tool": tool(integration.provider), "steps": steps,
-               "guide": guide(way.help)}  # fmt: skip
+    context = connect_context(integration.provider, form, ways) | {"integration": integration, "steps": steps}
     return page(request, "connect", context, status=422 if form.errors else 200)
 
 
