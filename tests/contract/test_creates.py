@@ -81,9 +81,16 @@ def stands_once(tool: Any, model: Any, integration: IntegrationInstance, *gone: 
     assert not RecordLink.objects.filter(intent__isnull=False, remote_id__isnull=False).exists()
 
 
+@pytest.fixture
+def at(request: pytest.FixtureRequest, can: Any) -> int:
+    if request.param and can.batch > 1:
+        pytest.skip("all creates of the run go in one request")
+    return int(request.param)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("at", range(RECORDS))
-def test_every_record_stands_there_once(tool, integration, model, wire, at, fault):
+@pytest.mark.parametrize("at", range(RECORDS), indirect=True)
+def test_every_record_stands_there_once(tool, at, integration, model, wire, fault):
     wire.break_at(at, fault)
     sync(integration)
     assert wire.count > at, "the run came to no such request"

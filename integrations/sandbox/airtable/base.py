@@ -35,7 +35,12 @@ def furnish(world: AirtableWorld) -> None:
 
 def add_token(world: AirtableWorld, token: str, level: str = "create", **more: Any) -> dict[str, Any]:
     """A personal access token. level: what its user may do in every base. hidden: bases that are not shared with it."""
-    made = {"token": token, "user": fixed_id("usr", PEOPLE[0][1]), "scopes": list(SCOPES), "level": level}
+    made: dict[str, Any] = {
+        "token": token,
+        "user": fixed_id("usr", PEOPLE[0][1]),
+        "scopes": list(SCOPES),
+        "level": level,
+    }
     made |= {"hidden": [], "revoked": False, "expires": None, "client": "", "at": world.now()} | more
     world.save_token(made)
     return made

@@ -138,7 +138,7 @@ def sow_crm(
     offers = []
     for number in range(deals):
         topic = dice.choice(("Rebranding", "Spring order", "Website", "Maintenance 2027", "Pilot", "Catering"))
-        values = {
+        offer: dict[str, Any] = {
             "Name": f"{topic} {number + 1}",
             "Amount": dice.randrange(500, 60_000, 250) + dice.choice((0, 0, 0.5)),
             "Stage": dice.choice(DEAL_STAGES),
@@ -146,9 +146,9 @@ def sow_crm(
             "Company": [dice.choice(firms)] if firms else None,
             "Contacts": [dice.choice(people)] if people else None,
         }
-        offers.append(sower.row(deals_table, values, 40_000 - number * 31).id)
+        offers.append(sower.row(deals_table, offer, 40_000 - number * 31).id)
     for number in range(tasks):
-        values = {
+        task: dict[str, Any] = {
             "Task": f"{dice.choice(('Call', 'Thank', 'Visit'))} {cast.invented(number * 3 % 90).name}",
             "Done": dice.random() < 0.35,
             "Due": f"{sower.day(-20, 40)}T{dice.randint(8, 17):02}:30:00.000Z",
@@ -156,7 +156,7 @@ def sow_crm(
             "Deal": [dice.choice(offers)] if offers else None,
             "Priority": dice.choice(["Low", "Normal", "High"]),
         }
-        sower.row(tasks_table, values, 20_000 - number * 17)
+        sower.row(tasks_table, task, 20_000 - number * 17)
     return sower.done(people_table, firms_table, deals_table, tasks_table)
 
 

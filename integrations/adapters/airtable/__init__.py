@@ -1,0 +1,337 @@
+"""Airtable: tables as collections ("base/table"), their records as records.
+
+`pyairtable` is the client that Airtable's documentation names for Python. Its retries are off (they would repeat creates) and
+its session sends through our transport. Its batches lose the results of what succeeded before a failure, so requests that
+write are made one by one (`pushing.py`); records stay plain dicts, and the pydantic models are not used.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyairtable import Api
+from pyairtable.formulas import quoted
+
+from integrations.adapters import errors
+from integrations.adapters.airtable import failures, hooks, pushing, reading, translate, write
+from integrations.adapters.airtable.manifest import MANIFEST
+from integrations.adapters.base import (
+    Account,
+    Adapter,
+    Change,
+    Collection,
+    Field,
+    HookCall,
+    HookSays,
+    NewField,
+    Page,
+    Record,
+    Result,
+    Schema,
+    Subscription,
+)
+from integrations.adapters.values import Value
+from integrations.transport import requests_door
+from integrations.transport.classify import http_date
+
+if TYPE_CHECKING:
+    from integrations.transport.http import Transport
+
+PAGE_SIZE = 100
+COLLECTION = re.compile(r"(app\w+)/(tbl\w+)")
+RECORD = re.compile(r"rec\w{14}")
+MAY_WRITE = ("edit", "create", "")  # "": the list of bases does not name it
+
+
+class AirtableAdapter(Adapter):
+    """One object per run; nothing is kept on the class."""
+
+    manifest = MANIFEST
+
+    def __init__(self, credentials: Mapping[str, str], transport: Transport) -> None:
+        super().__init__(credentials, transport)
+        transport.is_read = failures.is_read
+        transport.read_error = failures.read_error
+        self.api = Api(
+            credentials["token"],
+            endpoint_url=transport.base_url,
+            retry_strategy=None,
+            timeout=(5, int(transport.timeout)),
+        )
+        requests_door.mount(self.api.session, transport)
+        self._tables: dict[str, dict[str, Any]] = {}  # by collection, as the metadata API tells them
+        self._levels: dict[str, str] | None = None  # {base id: what this token may do there}
+
+    # --- account and schema -----------------------------------------------------------------------------------------
+
+    def check(self) -> Account:
+        me: Any = self.api.whoami()
+        return Account(me["id"], me.get("email") or f"Airtable {me['id']}", may=tuple(me.get("scopes") or ()))
+
+    def collections(self) -> list[Collection]:
+        found = []
+        for base in self._bases():
+            for table in self._read_base(base["id"]):
+                found.append(self._collection(f"{base['id']}/{table['id']}", table, base["name"]))
+        return found
+
+    def resolve(self, link_or_id: str) -> Collection:
+        """The table of a pasted link, as it stands in the browser. Raises NotFound."""
+        found = COLLECTION.search(link_or_id)
+        if found is None:
+            raise errors.NotFound("this is not a link to an Airtable table")
+        return self._collection(found[0], self._table(found[0], fresh=True))
+
+    def describe(self, collection: str) -> Schema:
+        table = self._table(collection, fresh=True)
+        base = _base(collection)
+        return translate.to_schema(self._collection(collection, table), table, base, self._level(base) in MAY_WRITE)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def read(self, collection: str, cursor: str | None, fields: Sequence[str] | None = None) -> Iterator[Page]:
+        translator = translate.Translator(collection, self._table(collection), fields)
+
+        def ask(formula: str | None, offset: str | None) -> reading.Answer:
+            return self._list(collection, translator.asked, formula, offset)
+
+        for rows, after, whole in reading.pages(ask, reading.Cursor.load(cursor)):
+            yield Page([translator.record(row) for row in rows], after.dump(), whole)
+
+    def fetch(self, collection: str, ids: Sequence[str]) -> list[Record]:
+        """What a readable table lacks is deleted: Airtable hides no single records, and shows its trash to nobody."""
+        known = [ident for ident in dict.fromkeys(ids) if RECORD.fullmatch(ident)]
+        found: dict[str, Record] = {}
+        for part in _parts(known):
+            found |= {one.id: one for one in self._where(collection, [f"RECORD_ID()={quoted(i)}" for i in part])}
+        return [found.get(ident) or Record(ident, {}, deleted=True) for ident in known]
+
+    def find(self, collection: str, markers: Sequence[str]) -> list[Record]:
+        if self._marker(collection) is None:
+            return []
+        wanted = [marker for marker in dict.fromkeys(markers) if marker]
+        found: dict[str, Record] = {}
+        for part in _parts(wanted):
+            same = [f"{{{translate.MARKER}}}={quoted(marker)}" for marker in part]
+            # Whether "=" minds the case is not documented: look again.
+            found |= {one.id: one for one in self._where(collection, same) if one.marker in wanted}
+        return list(found.values())
+
+    def _where(self, collection: str, any_of: Sequence[str]) -> list[Record]:
+        translator = translate.Translator(collection, self._table(collection))
+
+        def ask(formula: str | None, offset: str | None) -> reading.Answer:
+            return self._list(collection, translator.asked, f"OR({','.join(any_of)})", offset)
+
+        listing = reading.pages(ask, reading.Cursor())
+        return [translator.record(row) for rows, _after, _whole in listing for row in rows]
+
+    def _list(self, collection: str, fields: Sequence[str], formula: str | None, offset: str | None) -> reading.Answer:
+        """One page. By POST, for formulas are long; raw, for the SDK's answer has no Date header.
+
+        The fields are always named: of one that is gone the cells would just be absent, and read as empty.
+        """
+        body: dict[str, Any] = {"pageSize": PAGE_SIZE, "fields": list(fields), "returnFieldsByFieldId": True}
+        body |= ({"filterByFormula": formula} if formula else {}) | ({"offset": offset} if offset else {})
+        try:
+            response = self.api.session.post(self._api_table(collection).urls.records_post, json=body)
+        except (failures.Hidden, failures.Refused) as error:
+            known = self._known(collection, fresh=True)  # raises NotFound when the table is gone or not shared
+            gone = tuple(field for field in fields if field not in known)
+            if gone:
+                raise errors.SchemaChanged("fields that Airtable no longer has: " + ", ".join(gone), gone) from error
+            if isinstance(error, failures.Hidden):
+                raise errors.AccessDenied(str(error)) from error
+            raise
+        try:
+            answer = response.json()
+            return reading.Answer(answer["records"], answer.get("offset"), http_date(response.headers.get("date")))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise errors.SchemaChanged(f"a listing is not as Airtable documents it: {error!r}") from error
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def push(self, collection: str, changes: Sequence[Change]) -> Iterator[Result]:
+        if any(change.action == "create" and change.marker for change in changes):
+            self.prepare(collection)
+        return pushing.push(
+            changes,
+            self._known(collection),
+            lambda writes: self._send(collection, writes),
+            lambda one, error: self._explain(collection, one, error),
+        )
+
+    def prepare(self, collection: str) -> None:
+        if self._marker(collection) is None and self._marker(collection, fresh=True) is None:
+            about = "Written by Raccord, so that no record is created twice. Please leave it as it is."
+            spec = {"name": translate.MARKER, "type": "singleLineText", "description": about}
+            self._make_field(collection, spec)
+
+    def reads_back(self, field: Field, value: Value) -> Value:
+        raws = (raw for table in self._tables.values() for raw in table["fields"] if raw["id"] == field.id)
+        raw = next(raws, None)
+        return value if raw is None else write.reads_back(raw, value)
+
+    def create_fields(self, collection: str, fields: Iterable[NewField]) -> Schema:
+        names = {raw["name"] for raw in self._known(collection, fresh=True).values()}
+        for new in fields:
+            if new.name not in names:
+                self._make_field(collection, write.to_field(new))
+        return self.describe(collection)
+
+    def places(self) -> list[Collection]:
+        """The bases in which this account may make tables."""
+        makes = [base for base in self._bases() if base.get("permissionLevel", "create") == "create"]
+        return [Collection(base["id"], base["name"], url=f"{translate.HOME}/{base['id']}") for base in makes]
+
+    def create_collection(self, place: str, name: str, fields: Sequence[NewField]) -> Schema:
+        standing = next((table for table in self._read_base(place) if table["name"] == name), None)
+        if standing:
+            return self.create_fields(f"{place}/{standing['id']}", fields)
+        body = {"name": name, "fields": [write.to_field(new) for new in fields]}
+        made = self._alter(lambda: self.api.post(self.api.base(place).urls.tables, json=body))
+        return self.describe(f"{place}/{made['id']}")
+
+    def _send(self, collection: str, writes: Sequence[pushing.Write]) -> list[Record]:
+        url, kind = self._api_table(collection).urls.records, writes[0].kind
+        ids = [str(one.change.id) for one in writes]
+        if kind == "delete":
+            self.api.delete(url, params={"records[]": ids})
+            return [Record(ident, {}, deleted=True) for ident in ids]
+        body: dict[str, Any] = {"typecast": writes[0].typecast, "returnFieldsByFieldId": True}
+        if kind == "upsert":
+            marker = str(self._marker(collection))
+            body["performUpsert"] = {"fieldsToMergeOn": [marker]}
+            body["records"] = [{"fields": {**one.cells, marker: one.change.marker}} for one in writes]
+        elif kind == "create":
+            body["records"] = [{"fields": one.cells} for one in writes]
+        else:
+            body["records"] = [{"id": ident, "fields": one.cells} for ident, one in zip(ids, writes, strict=True)]
+        answer = self.api.request("POST" if kind == "create" else "PATCH", url, json=body)
+        if writes[0].typecast:
+            self._tables.pop(collection, None)  # it has more options now
+        translator = translate.Translator(collection, self._table(collection))
+        try:
+            rows = answer["records"]
+        except (KeyError, TypeError) as error:
+            raise errors.OutcomeUnknown(f"the answer to a write is not as Airtable documents it: {error!r}") from error
+        # An empty cell is absent, and so is one of a field that has gone meanwhile: only what was sent is known to be empty.
+        return [translator.record(row, told=list(one.cells)) for row, one in zip(rows, writes, strict=True)]
+
+    def _explain(self, collection: str, one: pushing.Write, error: errors.AdapterError) -> Record | errors.AdapterError:
+        """What Airtable's refusal of this single write means, by what stands there now."""
+        before, after = self._known(collection), self._known(collection, fresh=True)  # or NotFound
+        ident = one.change.id
+        kind = getattr(error, "kind", "")
+        if ident and kind != "INVALID_VALUE_FOR_COLUMN" and self.fetch(collection, [ident])[0].deleted:
+            if one.kind == "delete":
+                return Record(ident, {}, deleted=True)
+            return errors.NotFound(f"the record is deleted in Airtable: {error}")
+        if isinstance(error, failures.NotPermitted) and self._level(_base(collection)) in MAY_WRITE:
+            return errors.InvalidRecord(f"not permitted; some fields may be edited by some people only: {error}")
+        if not isinstance(error, errors.InvalidRecord):
+            raise error if not isinstance(error, failures.Hidden) else errors.AccessDenied(str(error)) from error
+        moved = tuple(f for f in one.cells if f not in after or after[f]["type"] != before[f]["type"])
+        if moved:
+            raise errors.SchemaChanged("fields changed in Airtable: " + ", ".join(moved), fields=moved) from error
+        if kind == "UNKNOWN_FIELD_NAME":  # though it is described: one that was just made, which takes a moment
+            raise errors.Unavailable(f"Airtable does not take a new field yet: {error.reason}") from error
+        return errors.InvalidRecord(error.reason, pushing.field_named(error.reason, one.cells, after))
+
+    def _make_field(self, collection: str, spec: Mapping[str, Any]) -> None:
+        try:
+            self._alter(lambda: self.api.post(self._api_table(collection).urls.fields, json=dict(spec)))
+        except failures.Refused as error:
+            if error.kind != "DUPLICATE_OR_EMPTY_FIELD_NAME" or not any(
+                raw["name"] == spec["name"] for raw in self._known(collection, fresh=True).values()
+            ):
+                raise
+        finally:
+            self._tables.pop(collection, None)
+
+    def _alter(self, ask: Any) -> Any:
+        try:
+            return ask()
+        except failures.Hidden as error:
+            raise errors.AccessDenied(str(error)) from error
+
+    # --- webhooks ---------------------------------------------------------------------------------------------------
+
+    def subscribe(self, collection: str, url: str) -> Subscription:
+        base, table = collection.split("/")
+        return hooks.subscribe(self.api, base, table, url)
+
+    def renew(self, collection: str, subscription: Subscription) -> Subscription:
+        return hooks.renew(self.api, _base(collection), subscription)
+
+    def unsubscribe(self, collection: str, subscription: Subscription) -> None:
+        hooks.unsubscribe(self.api, _base(collection), subscription.id)
+
+    @classmethod
+    def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:
+        return hooks.heard(call, secret, now)
+
+    # --- what the metadata API tells ----------------------------------------------------------------------------------
+
+    def _bases(self) -> list[dict[str, Any]]:
+        found = self.api.iterate_requests("GET", self.api.urls.bases)
+        seen = [base for page in found for base in page["bases"] if base.get("permissionLevel") != "none"]
+        self._levels = {base["id"]: base.get("permissionLevel", "") for base in seen}
+        return seen
+
+    def _level(self, base: str) -> str:
+        if self._levels is None:
+            self._bases()
+        return (self._levels or {}).get(base, "")
+
+    def _read_base(self, base: str) -> list[dict[str, Any]]:
+        """Its tables. Raises NotFound: a base that is gone and one that is not shared look the same."""
+        try:
+            found = list(self.api.get(self.api.base(base).urls.tables)["tables"])
+        except failures.Hidden as error:
+            raise errors.NotFound(f"this base is deleted or not shared: {error}") from error
+        self._tables |= {f"{base}/{table['id']}": table for table in found}
+        return found
+
+    def _table(self, collection: str, *, fresh: bool = False) -> dict[str, Any]:
+        """The table as described; kept for the run. Raises NotFound."""
+        if fresh or collection not in self._tables:
+            if not COLLECTION.fullmatch(collection):
+                raise errors.NotFound(f"“{collection}” is no Airtable table")
+            self._tables.pop(collection, None)
+            self._read_base(_base(collection))
+        try:
+            return self._tables[collection]
+        except KeyError:
+            raise errors.NotFound("this table is deleted or not shared") from None
+
+    def _known(self, collection: str, *, fresh: bool = False) -> dict[str, Mapping[str, Any]]:
+        return {raw["id"]: raw for raw in self._table(collection, fresh=fresh)["fields"]}
+
+    def _marker(self, collection: str, *, fresh: bool = False) -> str | None:
+        fields = self._table(collection, fresh=fresh)["fields"]
+        return next((str(raw["id"]) for raw in fields if translate.is_marker(raw)), None)
+
+    def _api_table(self, collection: str) -> Any:
+        if not COLLECTION.fullmatch(collection):
+            raise errors.NotFound(f"“{collection}” is no Airtable table")
+        return self.api.table(*collection.split("/"))
+
+    @staticmethod
+    def _collection(ident: str, table: Mapping[str, Any], base: str = "") -> Collection:
+        return Collection(ident, table["name"], (base,) if base else (), f"{translate.HOME}/{ident}")
+
+
+def _base(collection: str) -> str:
+    return collection.partition("/")[0]
+
+
+def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), PAGE_SIZE):
+        yield items[start : start + PAGE_SIZE]
+
+
+adapter = AirtableAdapter
