@@ -107,7 +107,7 @@ class Capabilities:
     create_once: CreateOnce = ""  # the best means that the API has; "" only where nothing can be created
     key_seconds: float = 0.0  # of create_once "key": how long the provider surely knows a key again
     create_fields: bool = False
-    create_collections: bool = False
+    create_collections: bool = False  # from templates
     tells_created: bool = False  # every record read has `created_at`
     versions: bool = False  # Change.version is honoured and a stale one raises VersionMismatch
     batch: int = 1  # records per write request
@@ -146,17 +146,6 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """A collection that the provider can be asked to make, ready to be synced. `fields`: by our entity's field names."""
-
-    slug: str
-    name: str
-    entity: str
-    fields: Mapping[str, NewField]
-    help: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """A provider as data; `catalog` rows are made from it."""
 
@@ -173,7 +162,6 @@ class Manifest:
     access: tuple[str, ...] = ()  # in plain words, what access is asked for and why
     setup_minutes: int = 3
     hooks: Hooks | None = None
-    templates: tuple[Template, ...] = ()
 
 
 # --- what an adapter reads ----------------------------------------------------------------------------------------
@@ -407,7 +395,10 @@ class Adapter(ABC):
 
     @abstractmethod
     def fetch(self, collection: str, ids: Sequence[str]) -> list[Record]:
-        """The records as they are now. Trashed ones come with deleted=True; ids that the API does not know are left out."""
+        """The records as they are now. Trashed ones come with deleted=True; ids that the API does not know are left out.
+
+        Where the API shows no trash, those that a readable collection provably lacks come with deleted=True, too.
+        """
 
     # Creates happen once. After an uncertain answer the engine looks, by what `can.create_once` names, before it sends again.
 
@@ -463,14 +454,18 @@ class Adapter(ABC):
         """Create fields that are missing, by name; answers the schema after it (capability `create_fields`)."""
         raise NotImplementedError
 
-    # Templates (capability `create_collections`).
+    # Collections made from templates (capability `create_collections`).
 
     def places(self) -> list[Collection]:
         """Where a collection can be made: pages, bases, workspaces."""
         raise NotImplementedError
 
     def create_collection(self, place: str, name: str, fields: Sequence[NewField]) -> Schema:
-        """Make a collection. The first field names a record. Not repeatable: look by name before doing it again."""
+        """Make a collection at a place. The first field names a record.
+
+        Repeatable: one of this name that stands there already, found by a consistent read, is answered instead, with the fields
+        that it lacks added. Raises AccessDenied where that is not allowed.
+        """
         raise NotImplementedError
 
     # Webhooks (capability `webhooks`). A call is a reason to read; polling goes on beside it.

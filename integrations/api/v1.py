@@ -26,6 +26,7 @@ from integrations.api import (
     runs,
     streams,
     taking_part,
+    templates,
 )
 from integrations.api.door import door
 from tenants.middleware import for_everybody
@@ -79,7 +80,7 @@ api = _api(
     describe.INTRODUCTION,
     {
         "/providers": [providers.router],
-        "/integrations": [integrations.router],
+        "/integrations": [integrations.router, templates.router],
         "": [streams.router, taking_part.router, inbox.router, records.router],
         "/plans": [plans.router],
         "/runs": [runs.router],

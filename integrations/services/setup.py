@@ -44,6 +44,11 @@ def known_tables(integration: IntegrationInstance) -> list[Collection] | None:
     return cache.get(_tables_key(integration))
 
 
+def forget_tables(integration: IntegrationInstance) -> None:
+    """There are others now."""
+    cache.delete(_tables_key(integration))
+
+
 def _tables_key(integration: IntegrationInstance) -> str:
     return f"tables:{integration.pk}:{integration.account_id}"
 

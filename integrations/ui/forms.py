@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from integrations.models import Deletions, Direction, Frequency, Matching, Polic
 from integrations.services import rules
 from integrations.services.connect import Refused
 from integrations.services.cost import Cost
+from integrations.services.templates import Template
 
 
 class RefusableForm(forms.Form):
@@ -75,6 +77,21 @@ class ReconnectForm(ConnectForm):
 
 class NameForm(RefusableForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+
+
+class TemplateForm(RefusableForm):
+    template = forms.ChoiceField(label=gettext_lazy("Template"))
+    place = forms.ChoiceField(
+        label=gettext_lazy("Where the tables shall stand"),
+        error_messages={"invalid_choice": gettext_lazy("Choose one.")},
+    )
+
+    def __init__(self, templates: Iterable[Template], places: Iterable[Collection], *args: Any) -> None:
+        super().__init__(*args)
+        choices = [(one.slug, one.name) for one in templates]
+        self.fields["template"].choices = choices  # type: ignore[attr-defined]
+        self.fields["template"].initial = choices[0][0]
+        self.fields["place"].choices = [(one.id, " / ".join([*one.path, one.name])) for one in places]  # type: ignore[attr-defined]
 
 
 class TableForm(RefusableForm):

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from integrations.adapters.base import Collection
 from integrations.models import IntegrationInstance, Stream
-from integrations.services import setup, streams
+from integrations.services import setup, streams, templates
 from integrations.services.connect import Refused
 from integrations.ui.forms import entity_choices, suggest_entity
 from integrations.ui.status import plural
@@ -39,6 +39,7 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
         "tables": [_shown(one, pairs) for one in free[:SHOWN]],
         "more": max(len(free) - SHOWN, 0),
         "entities": entity_choices(),
+        "can_make": bool(templates.offered(integration)),
         "can_resolve": streams.can_resolve(integration.provider),
         "q": wanted,
     }

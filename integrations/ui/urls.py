@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from integrations.ui.views import gallery, health, inbox, integration, links, oauth, plans, rules, runs, wizard
+from integrations.ui.views import (
+    gallery,
+    health,
+    inbox,
+    integration,
+    links,
+    oauth,
+    plans,
+    rules,
+    runs,
+    templates,
+    wizard,
+)
 
 connections = [
     path("", gallery.connection_list, name="list"),
@@ -13,6 +25,7 @@ connections = [
     path("<uuid:pk>/live/", integration.live, name="live"),
     path("<uuid:pk>/setup/<slug:step>/", wizard.step, name="setup"),
     path("<uuid:pk>/tables/", wizard.live_tables, name="tables"),
+    path("<uuid:pk>/tables/template/", templates.choose, name="template"),
     path("<uuid:pk>/tables/<uuid:stream>/", wizard.mapping, name="mapping"),
     path("<uuid:pk>/tables/<uuid:stream>/remove/", wizard.remove_table, name="remove_table"),
     path("<uuid:pk>/tables/<uuid:stream>/begin/", wizard.begin, name="begin"),

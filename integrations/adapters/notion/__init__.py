@@ -36,7 +36,7 @@ from integrations.adapters.base import (
     Record,
     Schema,
 )
-from integrations.adapters.notion import failures, hooks, reading, translate, write
+from integrations.adapters.notion import failures, hooks, making, reading, translate, write
 from integrations.adapters.notion.people import Directory
 from integrations.adapters.values import Type, Value
 from integrations.adapters.words import gettext_noop as _
@@ -104,6 +104,7 @@ class NotionAdapter(Adapter):
             webhooks=True,
             create_once="marker",  # no key, no upsert, no id of ours: the property “Raccord ID”
             create_fields=True,
+            create_collections=True,
             tells_created=True,
             versions=False,  # no etag, no version: the last writer wins per property
             batch=1,
@@ -269,6 +270,16 @@ class NotionAdapter(Adapter):
         if new:
             self._alter(collection, new)
         return self.describe(collection)
+
+    def places(self) -> list[Collection]:
+        return making.places(self.notion, self._paged)
+
+    def create_collection(self, place: str, name: str, fields: Sequence[NewField]) -> Schema:
+        page = _path(place)
+        standing = making.standing(self.notion, self._paged, page, name)
+        if standing:
+            return self.create_fields(standing, fields[1:])
+        return self.describe(making.create(self.notion, page, name, fields))
 
     @classmethod
     def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:

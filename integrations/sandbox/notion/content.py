@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from integrations.sandbox.calls import Answer, Routes, json_answer
 from integrations.sandbox.notion import errors, render, values
 from integrations.sandbox.notion.asked import Asked
-from integrations.sandbox.notion.model import Page, new_id
+from integrations.sandbox.notion.model import Database, Page, new_id
 from integrations.sandbox.notion.query import page_size
 
 if TYPE_CHECKING:
@@ -30,7 +30,20 @@ class ContentApi:
     def children(self, asked: Asked, block: str) -> Answer:
         asked.need("read")
         page = asked.page(block)
-        return self._list(asked, page, self.world.blocks.get(page.id, []))
+        tables = [one for one in self.world.databases.values() if one.parent == page.id and not one.trashed]
+        blocks = [*self.world.blocks.get(page.id, []), *(self._table(one) for one in tables)]
+        return self._list(asked, page, blocks)
+
+    def _table(self, database: Database) -> dict[str, Any]:
+        """A database stands in its page as a block with its own id."""
+        author = self.world.sources[database.sources[0]].created_by
+        return {
+            "id": database.id,
+            "type": "child_database",
+            "at": database.created,
+            "by": author,
+            "title": database.title,
+        }
 
     def append(self, asked: Asked, block: str) -> Answer:
         asked.need("insert")
@@ -90,7 +103,9 @@ def _read_block(number: int, child: Any, now: int, author: str) -> dict[str, Any
 def block_object(page: Page, block: dict[str, Any]) -> dict[str, Any]:
     kind = block["type"]
     inner: dict[str, Any] = {}
-    if kind != "divider":
+    if kind == "child_database":
+        inner = {"title": block["title"]}
+    elif kind != "divider":
         inner = {"rich_text": render.rich_text(block["text"]), "color": "default"} | block["extra"]
         if kind.startswith("heading"):
             inner["is_toggleable"] = False
