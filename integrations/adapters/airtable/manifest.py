@@ -11,7 +11,7 @@ SCOPES = (
     Scope("schema.bases:read", _("See which bases, tables and fields there are.")),
     Scope("schema.bases:write", _("Add one field, “Raccord ID”, and the fields and tables that you ask for.")),
     Scope("webhook:manage", _("Be called when something changes, so that it arrives at once.")),
-    Scope("user.email:read", _("Show whose account is connected."), optional=True),
+    Scope("user.email:read", _("Show whose account is connected.")),
 )
 
 MANIFEST = Manifest(

@@ -66,7 +66,7 @@ MADE: dict[Type, tuple[str, dict[str, Any]]] = {
     Type.LONG_TEXT: ("multilineText", {}),
     Type.INTEGER: ("number", {"precision": 0}),
     Type.DECIMAL: ("number", {"precision": 2}),  # only how it is shown
-    Type.MONEY: ("currency", {"precision": 2, "symbol": "€"}),
+    Type.MONEY: ("number", {"precision": 2}),  # a currency field holds one currency, and nobody says which
     Type.BOOLEAN: ("checkbox", {"icon": "check", "color": "greenBright"}),
     Type.DATE: ("date", {"dateFormat": {"name": "iso"}}),
     Type.DATETIME: (
