@@ -23,6 +23,7 @@ AT_ONCE = 200
 BEAT = {
     "Dispatch due syncs": ("integrations.scheduling.tasks.dispatch", "DISPATCH_SECONDS"),
     "Look after webhooks": ("integrations.scheduling.tasks.tend_webhooks", "HOOKS_SECONDS"),
+    "Renew idle sign-ins": ("integrations.scheduling.tasks.renew_idle", "RENEW_SECONDS"),
     "Forget what is old": ("integrations.scheduling.tasks.prune", "PRUNE_SECONDS"),
 }
 

@@ -115,6 +115,7 @@ CATCH_UP_HOURS = env.int("CATCH_UP_HOURS", default=24)  # after a longer standst
 SWEEP_HOURS = env.int("SWEEP_HOURS", default=24)  # a full listing finds deletions without tombstones
 
 # --- what is kept, and how long --------------------------------------------------------------------------------------
+RENEW_SECONDS = env.int("RENEW_SECONDS", default=21_600)  # how often beat renews OAuth grants that no sync uses
 PRUNE_SECONDS = env.int("PRUNE_SECONDS", default=86_400)  # how often beat has old things forgotten
 KEEP_LINES_DAYS = env.int(
     "KEEP_LINES_DAYS", default=90

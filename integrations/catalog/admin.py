@@ -25,7 +25,7 @@ class ProviderAdmin(StaffAdmin):
     list_editable = ("is_active", "is_visible", "position")
     list_filter = ("is_active", "is_visible")
     search_fields = ("name", "slug")
-    readonly_fields = ("stored", "slug", "name", "is_present", "capabilities", "limits", "facts")
+    readonly_fields = ("redirect_uri", "stored", "slug", "name", "is_present", "capabilities", "limits", "facts")
     fieldsets = (
         (
             None,
@@ -33,7 +33,7 @@ class ProviderAdmin(StaffAdmin):
         ),
         (
             _("Our app there"),
-            {"fields": ("client_id", "client_secret", "hook_secret", "stored"), "classes": ("tab",)},
+            {"fields": ("redirect_uri", "client_id", "client_secret", "hook_secret", "stored"), "classes": ("tab",)},
         ),
         (
             _("From the adapter"),
@@ -44,6 +44,12 @@ class ProviderAdmin(StaffAdmin):
     @display(description=_("connects by"))
     def ways(self, provider: Provider) -> str:
         return ", ".join(way.get("kind", "") for way in provider.manifest.get("auth", []))
+
+    @display(description=_("redirect URI, to be entered there"))
+    def redirect_uri(self, provider: Provider) -> str:
+        from integrations.oauth import gateway
+
+        return gateway.redirect_uri(provider.slug) if gateway.is_known(provider.slug) else "–"
 
     @display(description=_("stored secrets"))
     def stored(self, provider: Provider) -> str:

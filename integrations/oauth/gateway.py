@@ -37,9 +37,9 @@ LASTS = dt.timedelta(minutes=15)  # signing in there, perhaps with a second fact
 KIND = "oauth2"
 
 
-def is_offered(provider: str) -> bool:
-    """Whether people can connect this way: the adapter knows it, and staff have entered our app."""
-    return OurApp.at(provider) is not None
+def is_known(provider: str) -> bool:
+    """Whether the adapter knows this way to connect; people are offered it once staff have entered our app."""
+    return exchange.oauth_of(provider) is not None
 
 
 def redirect_uri(provider: str) -> str:

@@ -140,3 +140,13 @@ def prune(schema: str) -> None:
         with tenant_context(tenant):
             retention.prune()
             wishes.follow_all()
+
+
+def renew_idle(schema: str) -> int:
+    from integrations.oauth import idle
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is None:
+        return 0
+    with tenant_context(tenant):
+        return idle.renew_idle(timezone.now())

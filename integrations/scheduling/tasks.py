@@ -56,6 +56,18 @@ def prune_tenant(schema: str) -> None:
     dispatching.prune(schema)
 
 
+@shared_task(acks_late=True, ignore_result=True)
+def renew_idle() -> None:
+    """Renew the grants that no sync uses, of every tenant in a task of its own."""
+    for schema in dispatching.schemas():
+        renew_idle_of.apply_async(args=[schema], retry=False)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def renew_idle_of(schema: str) -> int:
+    return dispatching.renew_idle(schema)
+
+
 @worker_init.connect
 def take_short_turns(**_: object) -> None:
     """Threads that wait for the database or a tool get the core back after one millisecond, and not after five."""

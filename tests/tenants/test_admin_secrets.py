@@ -28,6 +28,11 @@ def test_secrets_go_in_and_never_come_out(staff):
         assert not any(word in html for word in WORDS)
 
 
+def test_staff_read_what_to_enter_there(staff):
+    page = staff.get(f"/admin/catalog/provider/{Provider.objects.get(slug='notion').pk}/change/").content.decode()
+    assert "http://localhost:8000/oauth/notion/callback" in page
+
+
 def test_left_empty_they_stay(staff):
     enter(staff, client_secret=WORDS[0], hook_secret=WORDS[1])
     saved = enter(staff, hook_secret="a new one")
