@@ -17,7 +17,7 @@ class SyncLog(models.Model):
 
     plan: the approved plan that this run carries out. undoes: the run that this one takes back.
     counts: read, created_here, created_there, updated_here, updated_there, deleted_here, deleted_there, linked,
-    skipped, set_aside, conflicts, requests, and for the brake "deletes:<stream>" and "overwrites:<stream>".
+    skipped, set_aside, left_out, conflict, requests, and for the brake alone "deletes:<stream>" and "overwrites:<stream>".
     progress: {"stream": name, "phase": word}.
     """
 
@@ -56,6 +56,11 @@ class SyncLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.integration} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def told_counts(self) -> dict[str, int]:
+        """`counts` as others may see them: without what only the brake asks for."""
+        return {name: number for name, number in self.counts.items() if ":" not in name}
 
 
 class SyncLogLine(models.Model):

@@ -2,7 +2,7 @@
 
 Counted per run and stream, on both sides, over all its slices: what is done stands in the run's counts, written by the
 transaction that does it. An overwritten record is one of whose values that were not empty at least one becomes another, or none;
-one that a long run overwrites again and again counts once.
+one that a long run overwrites again and again counts once. What an undo sets back is not counted: a person asked for that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db import connection
 
 from integrations.models import Deletions, LinkState, RecordLink, Stream
 from integrations.sync.merge import is_empty
-from integrations.sync.tally import Line
+from integrations.sync.tally import UNDO, Line
 
 if TYPE_CHECKING:
     from integrations.sync.intend import Intended
@@ -41,9 +41,9 @@ def weigh(store: Store) -> None:
 
     What is done there is done, and its answer must be stored: a transaction that does that is never stopped.
     """
-    if store.undoing:
-        return
     done = _count(store.tally.lines)
+    if store.undoing:
+        del done["deletes"]  # records that the run had made, which are linked no more
     here = _count(line for line in store.tally.lines if line.side == "here")
     for kind, number in done.items():
         if done == here:
@@ -52,7 +52,7 @@ def weigh(store: Store) -> None:
 
 
 def before_sending(store: Store, intended: Sequence[Intended]) -> None:
-    """Raises BrakeApplied when what is about to be sent goes too far."""
+    """Raises BrakeApplied when what is about to be sent goes too far. They know by which rules their fields go out."""
     linked = [one for one in intended if one.link.state == LinkState.LINKED]
     _check(store, "deletes", sum(one.change.deletes for one in linked))
     replaced = [str(one.link.record_id) for one in linked if _replaces(one)]
@@ -81,7 +81,7 @@ def before_deleting(store: Store, count: int) -> None:
 
 def look_at_listing(store: Store, missing: int) -> None:
     """A complete listing lacks so many of the linked records: one that looks empty or halved stops the run at once."""
-    if _is_free(store, "deletes") or missing <= LEAST["deletes"]:
+    if _is_free(store) or missing <= LEAST["deletes"]:
         return
     total = _linked(store)
     if missing > HALF * total:
@@ -92,7 +92,7 @@ def _check(store: Store, kind: str, more: int, records: Iterable[str | None] = (
     """records: those that the step overwrites, to count each once when it comes to that."""
     count = store.run.counts.get(_key(store, kind), 0) + more
     share = store.stream.brake_deletes if kind == "deletes" else store.stream.brake_overwrites
-    if not more or (share >= USUAL[kind] and count <= LEAST[kind]) or _is_free(store, kind):
+    if not more or (share >= USUAL[kind] and count <= LEAST[kind]) or _is_free(store):
         return
     total = _linked(store)
     if kind == "deletes":  # what this run has deleted was linked when it began
@@ -105,13 +105,9 @@ def _check(store: Store, kind: str, more: int, records: Iterable[str | None] = (
         raise BrakeApplied(count, total, CODES[kind])
 
 
-def _is_free(store: Store, kind: str) -> bool:
-    """An approved plan, and what an undo sets back, is exactly what a person has asked for.
-
-    What an undo puts away is no linked record any more, so deletions of linked ones that go out with it are somebody else's.
-    """
-    undoes = store.undoing and kind != "deletes"
-    return store.stream.brake_lifted or store.run.trigger == "plan" or undoes
+def _is_free(store: Store) -> bool:
+    """An approved plan is exactly what a person has asked for."""
+    return store.stream.brake_lifted or store.run.trigger == "plan"
 
 
 def _linked(store: Store) -> int:
@@ -135,7 +131,9 @@ def _count(lines: Iterable[Line]) -> Counter[str]:
 
 
 def _overwrites(line: Line) -> bool:
-    return line.action == "updated" and any(not is_empty(old) and old != new for old, new in line.changes.values())
+    return line.action == "updated" and any(
+        not is_empty(old) and old != new and line.rules.get(name) != UNDO for name, (old, new) in line.changes.items()
+    )
 
 
 def _overwritten(store: Store) -> set[str]:
@@ -144,8 +142,9 @@ def _overwritten(store: Store) -> set[str]:
         cursor.execute(
             "SELECT DISTINCT record_id::text FROM integrations_synclogline l"
             " WHERE run_id = %s AND action = 'updated' AND stream_id = %s AND EXISTS ("
-            " SELECT 1 FROM jsonb_each(l.changes) c WHERE c.value -> 0 NOT IN ('null', 'false', '[]'))",
-            [store.run.pk, store.stream.pk],
+            " SELECT 1 FROM jsonb_each(l.changes) c WHERE c.value -> 0 NOT IN ('null', 'false', '[]')"
+            " AND l.rules ->> c.key IS DISTINCT FROM %s)",
+            [store.run.pk, store.stream.pk, UNDO],
         )
         return {record_id for (record_id,) in cursor.fetchall()}
 
@@ -154,5 +153,6 @@ def _replaces(one: Intended) -> bool:
     """Whether a value that stands there would be another one, or none."""
     base = one.link.base_remote
     return one.change.action == "update" and any(
-        not is_empty(base.get(name)) and base[name] != reads_back for name, (_ours, reads_back) in one.fields.items()
+        not is_empty(base.get(name)) and base[name] != reads_back and one.rules.get(name) != UNDO
+        for name, (_ours, reads_back) in one.fields.items()
     )

@@ -21,7 +21,7 @@ from integrations.sync.relations import load_relations
 from integrations.sync.settling import still_typed
 from integrations.sync.store import Store
 from integrations.sync.taking_part import BY_HAND, sits_out
-from integrations.sync.tally import Line, Problem
+from integrations.sync.tally import UNDO, Line, Problem
 from values import UNSEEN, Type, Unfit, Value
 
 INTEND_BATCH = 100
@@ -88,8 +88,8 @@ def intend(store: Store, after: int) -> tuple[list[int], list[Intended]]:
         elif link.state == LinkState.NEW and link.remote_id is None and row is None and not link.unsure:
             over.append(link.pk)  # but a create that may arrive is waited for
     contests.end(agreed, Ended.AGREED)
-    brake.before_sending(store, intended)
     _say_why(store, [one for one in intended if one.change.action == "update"])
+    brake.before_sending(store, intended)
     if store.guard:
         intended = store.guard.let_out(intended, before)
     tables.save_links(links)
@@ -111,12 +111,14 @@ def _partners(store: Store, links: Sequence[RecordLink], rows: dict[str, registr
 
 
 def _say_why(store: Store, updates: Sequence[Intended]) -> None:
-    """By which rule each field goes out: a conflict that ours has won, by policy or by a person, or just our change."""
-    decisions = tables.last_decisions(store.stream, [str(one.link.record_id) for one in updates]) if updates else {}
+    """By which rule each field goes out: an undo, a conflict that ours has won, by policy or by a person, or just our change."""
+    ids = [str(one.link.record_id) for one in updates]
+    decisions = tables.last_decisions(store.stream, ids) if updates else {}
+    undone = tables.set_back(store.run, store.stream, ids) if updates and store.undoing else {}
     for one in updates:
         for name, (ours, _back) in one.fields.items():
-            if (str(one.link.record_id), name) in store.undone:
-                one.rules[name] = "undo"
+            if undone.get((str(one.link.record_id), name), UNSEEN) == ours:
+                one.rules[name] = UNDO
                 continue
             rule, won, over = decisions.get((str(one.link.record_id), name), ("", None, None))
             if rule and won == ours and (rule == "person" or over == one.link.base_remote.get(name)):
@@ -304,10 +306,8 @@ def withdraw(store: Store, unsent: Sequence[Intended]) -> None:
 
 def refuse_missing(store: Store, missing: Sequence[Intended]) -> None:
     """Not in the trash, not readable: gone for good or out of our sight. Nobody can tell from here, so it waits."""
+    reason = _("The record cannot be found in the tool any more: it was removed for good, or is no longer shared.")
+    RecordLink.objects.filter(pk__in=[one.link.pk for one in missing]).update(intent=None)
     for one in missing:
-        link = RecordLink.objects.select_for_update().get(pk=one.link.pk)
-        link.intent = None
-        reason = _("The record cannot be found in the tool any more: it was removed for good, or is no longer shared.")
-        ours = str(link.record_id) if link.record_id else None
-        store.problems.append(Problem("here", "not_found", reason, ours, link.remote_id or "", one.title))
-        tables.save_links([link])
+        ours = str(one.link.record_id) if one.link.record_id else None
+        store.problems.append(Problem("here", "not_found", reason, ours, one.link.remote_id or "", one.title))

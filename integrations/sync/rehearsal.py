@@ -159,10 +159,6 @@ class Rehearsal(engine.Slice):
             self.each.setdefault(self.reading, Counter()).update(now - self.seen)
         self.seen, self.reading = now, stream
 
-    def _counts(self) -> dict[str, int]:
-        """Without what a run counts for its own use, per stream."""
-        return {name: number for name, number in self.run.counts.items() if ":" not in name}
-
     def carry_over(self) -> None:
         """Raises Stopped when the plan was given up meanwhile."""
         with connection.cursor() as cursor:
@@ -176,7 +172,7 @@ class Rehearsal(engine.Slice):
             progress = plan.progress | self.run.progress
             progress |= {"read": self.run.counts.get("read", 0), "lines": progress.get("lines", 0) + number}
             progress["at"] = timezone.now().isoformat()
-            Plan.objects.filter(pk=self.plan_id).update(progress=progress, counts=self._counts())
+            Plan.objects.filter(pk=self.plan_id).update(progress=progress, counts=self.run.told_counts)
 
 
 #: Ids that were made up do not leave the rehearsal; records are known there by the ids that they would have here.

@@ -29,10 +29,8 @@ from integrations.sync.merge import is_empty
 from integrations.sync.relations import load_relations
 from integrations.sync.replaced import in_our_form, reads_back_as
 from integrations.sync.store import Store
-from integrations.sync.tally import Line
+from integrations.sync.tally import UNDO, Line
 from values import UNSEEN, Type, Unfit, Value
-
-RULE = "undo"
 
 
 class Stays(Exception):
@@ -225,7 +223,6 @@ class SetBack:
         theirs = link.base_remote.get(name, UNSEEN)
         out = self.store.outbound and mapped.rule.outbound and not alone
         if out and reads_back_as(self.store, mapped, effect.ours, theirs) != theirs:
-            self.store.undone.add((one.record_id, name))
             self._set(link, dirty=True)
         else:
             self._set(link, base_local=link.base_local | {name: effect.ours})
@@ -254,7 +251,7 @@ class SetBack:
         self._set(link, intent={"action": "update", "fields": fields, "at": time.time()})
         change = Change("update", values, id=link.remote_id, version=link.remote_version)
         stamp = case.row["updated_at"] if case.row else ""
-        rules = dict.fromkeys(fields, RULE)
+        rules = dict.fromkeys(fields, UNDO)
         self.gifts.append(Intended(link, change, case.one.title, {}, stamp, rules=rules, given=given))
         shown = {name: [effect.held, effect.shown] for name, (_ours, effect) in case.promised.items()}
         self.to_come.append(self._line(case.one, "there", "updated", shown))
@@ -473,7 +470,7 @@ class SetBack:
             title or one.title,
             changes or {},
             reason,
-            rules=dict.fromkeys(changes or (), RULE),
+            rules=dict.fromkeys(changes or (), UNDO),
         )
 
 

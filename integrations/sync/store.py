@@ -62,8 +62,7 @@ class Store:
         self.is_crowded: Callable[[], bool] = lambda: False  # somebody more urgent shares this process: short steps
         self.stand_aside: Callable[[], None] = lambda: None  # called by the thread that fetches ahead, after every page
         self.patient = False  # nobody waits for this run: what is still being typed may wait
-        self.undoing = False  # what comes now was asked for by a person
-        self.undone: set[tuple[str, str]] = set()  # (record, field) that an undo has just set back here
+        self.undoing = False  # what comes now takes a run back, or goes out beside that
         self.spare_ids: list[str] = []  # for records that we are about to create there
         self.own_id = ""  # how the tool names us as an editor, known when a late write of ours may turn up
         self.virtual = False  # a rehearsal: what is sent goes nowhere

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +20,8 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from crm import registry
-from integrations.models import Conflict, RecordLink, SetAside, Stream, SyncLog
-from integrations.sync.tally import Contest, Line, Problem, short
+from integrations.models import Conflict, RecordLink, SetAside, Stream, SyncLog, SyncLogLine
+from integrations.sync.tally import UNDO, Contest, Line, Problem, short
 from values import Value
 
 LINK_COLUMNS = (
@@ -245,36 +245,37 @@ def insert_lines(run: SyncLog, stream: Stream, lines: Sequence[Line]) -> None:
             )
 
 
+TOLD_BY_CONTESTS = (
+    "base", "local", "remote", "remote_raw", "local_at", "remote_at", "local_actor", "policy"
+)  # fmt: skip
+
+
 def record_contests(run: SyncLog, stream: Stream, contests: Sequence[Contest]) -> list[Contest]:
     """Keep both values of every conflict; answers the new ones. One that waits for a person is brought up to date."""
     now = timezone.now()
-    rows: list[Conflict] = []
+    mine = Conflict.objects.filter(among("record_id", {one.record_id for one in contests}, "uuid"), stream=stream)
+    found = mine.filter(state=Conflict.State.OPEN).order_by("id").select_for_update()  # nobody settles them meanwhile
+    waiting = {(str(one.record_id), one.field): one for one in found}
     fresh: list[Contest] = []
+    rows: dict[UUID, Conflict] = {}
     for contest in contests:
-        facts = {
-            "run": run, "title": short(contest.title), "base": contest.base, "local": contest.local,
-            "remote": contest.remote, "remote_raw": contest.remote_raw, "local_at": contest.local_at,
-            "remote_at": contest.remote_at, "local_actor": contest.local_actor, "policy": contest.policy, "at": now,
-        }  # fmt: skip
-        waiting = Conflict.objects.filter(
-            stream=stream, record_id=contest.record_id, field=contest.field, state=Conflict.State.OPEN
-        )
-        if contest.winner != "ask":  # the rule is another one now
-            facts |= {"winner": contest.winner, "state": Conflict.State.SETTLED}
-        if waiting.update(**facts):
-            continue
-        fresh.append(contest)
-        rows.append(
-            Conflict(
-                stream=stream,
-                record_id=contest.record_id,
-                remote_id=contest.remote_id,
-                field=contest.field,
-                critical=contest.critical,
-                **{"winner": "", "state": Conflict.State.OPEN} | facts,
-            )
-        )
-    Conflict.objects.bulk_create(rows)
+        row = waiting.get((contest.record_id, contest.field))
+        if row is None:
+            fresh.append(contest)
+            row = Conflict(stream=stream, record_id=contest.record_id, field=contest.field, state=Conflict.State.OPEN)
+            row.remote_id, row.critical = contest.remote_id, contest.critical
+        row.run, row.title, row.at = run, short(contest.title), now
+        for name in TOLD_BY_CONTESTS:
+            setattr(row, name, getattr(contest, name))
+        if contest.winner != "ask":  # of one that waits, the rule is another one now
+            row.winner, row.state = contest.winner, Conflict.State.SETTLED
+        rows[row.pk] = row
+    Conflict.objects.bulk_create(
+        list(rows.values()),
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["run", "title", "at", "winner", "state", *TOLD_BY_CONTESTS],
+    )
     return fresh
 
 
@@ -292,31 +293,47 @@ def last_decisions(stream: Stream, record_ids: Sequence[str]) -> dict[tuple[str,
     return found
 
 
+def set_back(run: SyncLog, stream: Stream, record_ids: Sequence[str]) -> dict[tuple[str, str], Value]:
+    """{(record id, field): value} that this undo, or an attempt at it that failed, has given our side again."""
+    lines = SyncLogLine.objects.filter(run__undoes=run.undoes_id, stream=stream, side="here", action="updated")
+    lines = lines.filter(among("record_id", record_ids, "uuid")).order_by("id")
+    return {
+        (str(record_id), name): changes[name][1]
+        for record_id, changes, rules in lines.values_list("record_id", "changes", "rules")
+        for name, rule in (rules or {}).items()
+        if rule == UNDO
+    }
+
+
 def set_aside(stream: Stream, problems: Sequence[Problem]) -> None:
-    """Remember what waits and why; each further attempt waits longer."""
-    now = timezone.now()
-    for problem in problems:
-        kept, is_new = SetAside.objects.get_or_create(
-            stream=stream,
-            side=problem.side,
-            remote_id=problem.remote_id,
-            record_id=problem.record_id,
-            field=problem.field,
-            defaults={
-                "title": short(problem.title),
-                "code": problem.code,
-                "reason": problem.reason,
-                "fingerprint": problem.fingerprint,
-                "retry_at": now + RETRY_DELAYS[0],
+    """Remember what waits and why; each further attempt waits longer. Of what is told twice the last counts."""
+    place = ("side", "remote_id", "record_id", "field")
+    told = {tuple(getattr(one, name) for name in place): one for one in problems}
+    rows = [asdict(one) | {"title": short(one.title)} for one in told.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO integrations_setaside AS kept (stream_id, side, remote_id, record_id, field, title, code, reason,
+                fingerprint, attempts, first_at, retry_at)
+            SELECT %(stream)s::uuid, side, remote_id, record_id, field, title, code, reason, fingerprint, 1, %(now)s,
+                %(now)s + (%(delays)s::interval[])[1]
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(side text, remote_id text, record_id uuid, field text, title text,
+                code text, reason text, fingerprint text)
+            ON CONFLICT (stream_id, side, remote_id, record_id, field) DO UPDATE SET
+                code = excluded.code, reason = excluded.reason, fingerprint = excluded.fingerprint,
+                title = coalesce(nullif(excluded.title, ''), kept.title),
+                attempts = 1 + CASE WHEN kept.fingerprint = excluded.fingerprint THEN kept.attempts ELSE 0 END,
+                retry_at = %(now)s + (%(delays)s::interval[])[1 + least(%(last)s,
+                    CASE WHEN kept.fingerprint = excluded.fingerprint THEN kept.attempts ELSE 0 END)]
+            """,
+            {
+                "stream": stream.pk,
+                "now": timezone.now(),
+                "delays": list(RETRY_DELAYS),
+                "last": len(RETRY_DELAYS) - 1,
+                "rows": dumps(rows),
             },
         )
-        if not is_new:
-            again = kept.attempts if kept.fingerprint == problem.fingerprint else 0
-            kept.attempts = again + 1
-            kept.code, kept.reason, kept.fingerprint = problem.code, problem.reason, problem.fingerprint
-            kept.title = short(problem.title) or kept.title
-            kept.retry_at = now + RETRY_DELAYS[min(again, len(RETRY_DELAYS) - 1)]
-            kept.save()
 
 
 def note_swept(stream: Stream, ids: Sequence[str], gone: Sequence[str] = ()) -> None:
@@ -362,10 +379,11 @@ def put_off(stream: Stream, remote_ids: Sequence[str], gone: Sequence[str]) -> N
     now = timezone.now()
     read = SetAside.objects.filter(stream=stream, side="there", remote_id__in=remote_ids)
     read.filter(remote_id__in=gone).exclude(code="vanished").delete()
-    for kept in read.exclude(code__in=BY_A_PERSON).exclude(retry_at__gt=now):
+    again = list(read.exclude(code__in=BY_A_PERSON).exclude(retry_at__gt=now))
+    for kept in again:
         kept.retry_at = now + RETRY_DELAYS[min(kept.attempts, len(RETRY_DELAYS) - 1)]
         kept.attempts += 1
-        kept.save(update_fields=["retry_at", "attempts"])
+    SetAside.objects.bulk_update(again, ["retry_at", "attempts"])
 
 
 def forget_asides_of_gone(stream: Stream, table: str) -> None:

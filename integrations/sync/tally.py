@@ -9,6 +9,7 @@ from typing import Any
 
 from values import Value
 
+UNDO = "undo"  # the rule of what an undo sets back
 #: [old, new] per local field name
 Changes = dict[str, list[Value]]
 

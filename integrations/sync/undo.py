@@ -146,7 +146,7 @@ def _of_the_undo(run: SyncLog, stream_id: UUID, groups: list[list[SyncLogLine]])
 
 
 def _is_undoing(line: SyncLogLine, name: str) -> bool:
-    """What goes out after an interruption is known as ours only."""
+    """Undos of former versions told what went out after an interruption as ours only."""
     rule = (line.rules or {}).get(name)
     return rule == "undo" or (rule == "ours" and line.side == "there")
 
@@ -172,7 +172,6 @@ def take_back(turn: Slice, stores: Sequence[Store], push: Callable[[Sequence[Sto
 
 
 def _carry_out(turn: Slice, store: Store, asked: Asked, part: Part) -> None:
-    store.undone.clear()  # what the part before had to send is sent
     if any(one.came("there") for one in part.effects):
         store.own_id = store.own_id or turn.adapter.own_id()
     ids = [one.record_id for one in part.effects]

@@ -47,8 +47,7 @@ class Run(Schema):
     worked_seconds: float
     counts: dict[str, Any] = Field(
         description="read, created_here, created_there, updated_here, updated_there, deleted_here, deleted_there, "
-        "linked, skipped, set_aside, left_out, conflicts, requests; per stream `deletes:ID` and `overwrites:ID`, which the "
-        "brake counts; those that are 0 may be left out."
+        "linked, unlinked, skipped, set_aside, left_out, conflict, requests; those that are 0 may be left out."
     )
     progress: dict[str, Any] = Field(description="While it runs: the stream and what is done with it.")
     error_code: str = Field(description="With `failed`: why, as a code of this API.")
@@ -75,9 +74,9 @@ class RunDetail(Run):
 
 
 def _facts(row: SyncLog) -> dict[str, Any]:
-    plain = set(Run.model_fields) - {"integration", "trouble", "undoes"}
+    plain = set(Run.model_fields) - {"integration", "counts", "trouble", "undoes"}
     trouble = Trouble.of(row.error_code, row.error_detail, row.integration.provider) if row.error_code else None
-    others = {"integration": row.integration_id, "trouble": trouble, "undoes": row.undoes_id}
+    others = {"integration": row.integration_id, "counts": row.told_counts, "trouble": trouble, "undoes": row.undoes_id}
     return {name: getattr(row, name) for name in plain} | others
 
 

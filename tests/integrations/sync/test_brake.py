@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from crm.feed import Actor
 from crm.models import Contact
-from integrations.models import SetAside, Stream, SyncLog
-from integrations.services import lifecycle, streams
+from integrations.api.schemas.runs import Run
+from integrations.models import RecordLink, SetAside, Stream, SyncLog
+from integrations.services import lifecycle, streams, undo
 from integrations.services.connect import Refused
 from integrations.sync.brake import BrakeApplied
-from tests.simulation.memory import Profile
+from tests.simulation.memory import Fault, Profile
 from tests.simulation.play import Play
 
 
@@ -160,6 +162,51 @@ def test_overwriting_too_many_there_stops_before_the_step_that_goes_beyond(play)
     assert all(row.values["job"] == "v60001" for row in story.world.rows.values())
 
 
+def test_what_is_promised_there_is_that_the_step_which_crosses_the_share_is_not_sent(play):
+    """Before the first write nobody knows how many will follow: what one step may send (100 links) is known, and no more."""
+    story = play(Profile(page=500, batch=10), records=240, brake_overwrites=49)
+    edit_here(240)
+    error = stopped(story)
+    written = sum(row.values["job"] == "v60001" for row in story.world.rows.values())
+    assert (written, error.count, error.total) == (100, 200, 240)  # 100 of 240 may go, 200 may not
+    assert not RecordLink.objects.filter(intent__isnull=False).exists()
+
+
+# --- beside an undo ---------------------------------------------------------------------------------------------------
+
+
+def undoing(story: Play) -> SyncLog:
+    """A run that takes back the edits of 50 of 80 records."""
+    edit_all_there(story, 50)
+    Stream.objects.update(brake_overwrites=100)
+    assert story.run() == "done"
+    Stream.objects.update(brake_overwrites=45)
+    asked = undo.ask(SyncLog.objects.latest("started_at"), Actor("user", "1", "Ada"))
+    SyncLog.objects.filter(pk=asked.pk).update(state="running")
+    return asked
+
+
+def test_what_an_undo_sets_back_is_free_also_after_an_interruption(play):
+    story = play(records=80)
+    undoing(story)
+    assert story.run([Fault(2, "killed", on="push")]) == "killed"
+    assert story.run() == "done"
+    assert not Contact.objects.filter(job_title="v60001").exists()
+    assert {row.values["job"] for row in story.world.rows.values()} == {"v60000"}
+
+
+def test_what_others_edited_and_goes_out_beside_an_undo_is_not(play):
+    story = play(records=80)
+    undoing(story)
+    Contact.objects.exclude(job_title="v60001").update(job_title="v60005")  # 30 are fewer than the share
+    ids = list(Contact.objects.filter(job_title="v60001").values_list("pk", flat=True)[:10])
+    Contact.objects.filter(pk__in=ids).update(job_title="v60005")  # 40 are more
+    error = stopped(story)
+    assert (error.code, error.count, error.total) == ("brake_overwrites", 40, 80)
+    assert "v60005" not in {row.values["job"] for row in story.world.rows.values()}
+    assert Contact.objects.filter(job_title="v60005").count() == 40
+
+
 # --- deleting ---------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +265,16 @@ def test_what_a_person_asked_for_is_not_stopped(play):
     SyncLog.objects.create(integration=story.integration, state="running", trigger="plan")
     assert story.run() == "done"
     assert Contact.objects.filter(job_title="v60001").count() == 60
+
+
+def test_what_the_brake_has_counted_is_no_part_of_the_public_counts(play):
+    story = play(records=80)
+    edit_all_there(story, 60)
+    assert story.run() == "done"
+    run = SyncLog.objects.latest("started_at")
+    assert run.counts[f"overwrites:{stream().pk}"] == 60
+    told = Run.of(run).counts
+    assert told["updated_here"] == 60 and not [name for name in told if ":" in name]
 
 
 @pytest.mark.parametrize("name", ["brake_deletes", "brake_overwrites"])
