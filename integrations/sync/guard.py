@@ -17,6 +17,7 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
@@ -103,6 +104,11 @@ class Guard:
 
     def may_link(self, remote_id: str, record_id: str, title: str) -> bool:
         return self.permits([Line("here", "linked", str(record_id), remote_id, title)])
+
+    def without_left_out(self, links: QuerySet[RecordLink]) -> QuerySet[RecordLink]:
+        """Without those that a run of this plan has listed as left out: that is final, so there is nothing to look at again."""
+        lines = SyncLogLine.objects.filter(run__plan=self.plan_id, stream=self.store.stream, action="left_out")
+        return links.exclude(Exists(lines.filter(record_id=OuterRef("record_id"))))
 
     @staticmethod
     def remembered(links: Iterable[RecordLink]) -> dict[int, dict[str, Any]]:

@@ -15,8 +15,13 @@ FETCH = 50  # ids looked up at once
 
 
 def read_marked(store: Store) -> Iterator[int]:
-    """Linked records that are marked to be read anew, whatever the listing says: they take part again, for instance."""
+    """Linked records that are marked to be read anew, whatever the listing says: they take part again, for instance.
+
+    What a plan that is being carried out has left out is marked for the next ordinary run, and not read again by this one.
+    """
     marked = RecordLink.objects.filter(stream=store.stream, reread=True).order_by("id")
+    if store.guard:
+        marked = store.guard.without_left_out(marked)
     last = 0
     while part := list(marked.filter(pk__gt=last).values_list("id", "remote_id")[:FETCH]):
         last = part[-1][0]
