@@ -234,6 +234,8 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
         )
         now = {m.local: m for m in made}
         _forget_bases(stream, [name for name, old in before.items() if _differs(old, now.get(name))])
+        elsewhere = {name for name, old in before.items() if name not in now or old.remote != now[name].remote}
+        _forget_writes(stream, sorted(elsewhere))
         if before and any(_differs(before.get(name), one) or _opens(before[name], one) for name, one in now.items()):
             _read_again(stream)
         Stream.objects.filter(pk=stream.pk).update(version=stream.version + 1)
@@ -259,6 +261,20 @@ def _forget_bases(stream: Stream, names: list[str]) -> None:
             "UPDATE integrations_recordlink SET base_local = base_local - %s::text[], base_remote = base_remote - %s::text[],"
             " waiting = waiting - %s::text[], dirty = true WHERE stream_id = %s",
             [names, names, names, stream.pk],
+        )
+
+
+def _forget_writes(stream: Stream, names: list[str]) -> None:
+    """What was sent to another field there, with an outcome that is not known yet, says nothing about these."""
+    if not names:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_recordlink SET ghosts = ghosts - %(names)s::text[], flips = flips - %(names)s::text[],"
+            " intent = CASE WHEN intent ? 'fields'"
+            "  THEN jsonb_set(intent, '{fields}', (intent -> 'fields') - %(names)s::text[]) ELSE intent END"
+            " WHERE stream_id = %(stream)s AND (ghosts ?| %(names)s OR flips ?| %(names)s OR intent -> 'fields' ?| %(names)s)",
+            {"names": names, "stream": stream.pk},
         )
 
 
