@@ -46,6 +46,16 @@ def succeeded(email: str) -> None:
     _window(_store()).clear(_limit(), "email", email)
 
 
+def is_barred(request: HttpRequest, what: str, limit: RateLimitItem) -> bool:
+    """Whether this address has done `what` too often."""
+    return not _window(_store()).test(limit, what, address(request))
+
+
+def note(request: HttpRequest, what: str, limit: RateLimitItem) -> None:
+    """This address has done `what` once more."""
+    _window(_store()).hit(limit, what, address(request))
+
+
 def reset() -> None:
     """Forget all attempts; for tests."""
     _store().reset()

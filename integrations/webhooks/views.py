@@ -10,14 +10,12 @@ from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from limits import parse
-from limits.strategies import MovingWindowRateLimiter
 
 from integrations.adapters import errors
 from integrations.adapters.base import HookCall
-from integrations.services.adapters import limiter
 from integrations.webhooks import intake
 from integrations.webhooks.addresses import host
-from tenants.throttle import address
+from tenants import throttle
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +28,17 @@ WAIT_SECONDS = "60"
 
 @csrf_exempt
 def hook(request: HttpRequest, provider: str, subscription: UUID | None = None) -> HttpResponse:
-    sender = address(request)
-    if not _strangers().test(UNSIGNED, "unsigned calls", sender):
+    if throttle.is_barred(request, "unsigned calls", UNSIGNED):
         return HttpResponse(status=429, headers={"Retry-After": WAIT_SECONDS})
-    response, is_genuine = _answer(request, provider, subscription, sender)
+    response, is_genuine = _answer(request, provider, subscription)
     if not is_genuine:
-        _strangers().hit(UNSIGNED, "unsigned calls", sender)
+        throttle.note(request, "unsigned calls", UNSIGNED)
     return response
 
 
-def _answer(request: HttpRequest, provider: str, subscription: UUID | None, sender: str) -> tuple[HttpResponse, bool]:
+def _answer(request: HttpRequest, provider: str, subscription: UUID | None) -> tuple[HttpResponse, bool]:
+    """And whether it was the provider who called."""
+    sender = throttle.address(request)
     try:
         if request.method in ("HEAD", "GET"):  # some look whether somebody is there before they subscribe
             intake.expects(provider, subscription)
@@ -76,7 +75,3 @@ def _call(request: HttpRequest) -> HookCall:
         headers={name.lower(): value for name, value in request.headers.items()},
         body=request.body,
     )
-
-
-def _strangers() -> MovingWindowRateLimiter:
-    return MovingWindowRateLimiter(limiter().storage)

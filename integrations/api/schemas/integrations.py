@@ -15,6 +15,7 @@ from integrations.api.schemas.runs import RUN, Run
 from integrations.models import IntegrationInstance, SyncLog
 from integrations.scheduling.models import Due
 from integrations.services import lifecycle, waiting
+from integrations.webhooks import health
 
 FREQUENCY = Literal["manual", "5min", "15min", "hourly", "daily", "weekly"]
 ACCOUNT: dict[str, Any] = {"id": "8f2c6d0e-acme", "name": "Acme Studio", "may": ["read", "insert", "update"]}
@@ -39,6 +40,7 @@ INTEGRATION: dict[str, Any] = {
     "created_at": "2026-09-15T09:10:02.553410Z",
     "activated_at": "2026-09-15T09:12:40.117002Z",
     "next_run_at": "2026-09-15T09:35:00.000000Z",
+    "webhooks": {"state": "on", "heard_at": "2026-09-15T09:31:07.204117Z", "expires_at": None, "code": ""},
 }
 
 
@@ -48,6 +50,19 @@ class Account(Schema):
     id: str
     name: str
     may: list[str]
+
+
+class Webhooks(Schema):
+    """How well the provider tells us of changes. Whatever the state, they are also found by the schedule."""
+
+    state: Literal["off", "asked", "failing", "on"] = Field(
+        description="`off`: staff have not set it up. `asked`: the provider has not agreed yet. `failing`: see `code`."
+    )
+    heard_at: dt.datetime | None = Field(description="The last call.")
+    expires_at: dt.datetime | None = Field(
+        description="When it ends unless it is prolonged, which happens long before."
+    )
+    code: str
 
 
 class Integration(Schema):
@@ -73,6 +88,7 @@ class Integration(Schema):
     created_at: dt.datetime
     activated_at: dt.datetime | None
     next_run_at: dt.datetime | None = Field(description="When it runs next; in the past while it is about to.")
+    webhooks: Webhooks | None = Field(description="Of one that was activated, where the provider calls.")
 
     @classmethod
     def of(cls, row: IntegrationInstance) -> Integration:
@@ -84,10 +100,13 @@ class Integration(Schema):
         ids = [row.pk for row in rows]
         due = dict(Due.objects.filter(pk__in=ids).values_list("pk", "due_at"))
         waits = waiting.counts(ids)
-        return [cls._of(row, due.get(row.pk), waits[row.pk]) for row in rows]
+        calls = health.of(rows)
+        return [cls._of(row, due.get(row.pk), waits[row.pk], calls.get(row.pk)) for row in rows]
 
     @classmethod
-    def _of(cls, row: IntegrationInstance, due_at: dt.datetime | None, waits: int) -> Integration:
+    def _of(
+        cls, row: IntegrationInstance, due_at: dt.datetime | None, waits: int, calls: health.Calls | None
+    ) -> Integration:
         account = Account(id=row.account_id, name=row.account_name, may=row.account_may) if row.account_id else None
         return cls(
             id=row.pk,
@@ -110,6 +129,7 @@ class Integration(Schema):
             created_at=row.created_at,
             activated_at=row.activated_at,
             next_run_at=due_at,
+            webhooks=Webhooks(**{name: getattr(calls, name) for name in Webhooks.model_fields}) if calls else None,
         )
 
 

@@ -16,6 +16,13 @@ import pytest
 from tests.integrations.webhooks.calls import SECRET, WORKSPACE
 
 
+@pytest.fixture(autouse=True)
+def _nobody_has_called() -> None:
+    from tenants import throttle
+
+    throttle.reset()
+
+
 @pytest.fixture
 def notion_app(tenant: Any) -> Any:
     """Our app at Notion, with its secret."""
