@@ -87,10 +87,8 @@ def batch_read(asked: Asked, one: str, other: str) -> Answer:
         if record is None or not held:
             text = f"No {there.name} is associated with {here.name} {sent.get('id')}."
             problem = errors.HubSpotError(404, "OBJECT_NOT_FOUND", text)
-            problems.append(
-                problem.in_batch(fromObjectId=[str(sent.get("id"))]) | {"subCategory": "NO_ASSOCIATIONS_FOUND"}
-            )
-            continue  # fmt: skip
+            problems.append(problem.in_batch(fromObjectId=[str(sent.get("id"))]))
+            continue
         start = int(sent.get("after") or 0)
         part = list(held.items())[start : start + PER_RECORD]
         row: dict[str, Any] = {"from": {"id": record.id}, "to": [_shown(here, there, to, types) for to, types in part]}
