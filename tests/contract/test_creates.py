@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from django.db import connection
 from django.utils import timezone
 
 from crm import registry
-from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance, LinkState, RecordLink, SetAside
 from integrations.scheduling import dispatch, due
 from integrations.services import connect, lifecycle, streams
@@ -32,12 +32,19 @@ def model(tool: Any) -> Any:
 
 @pytest.fixture
 def integration(
-    live_tenant: Any, tool: Any, adapter: Any, can: Any, needs: Callable[..., Any], settings: Any, model: Any
-) -> Iterator[IntegrationInstance]:
+    live_tenant: Any,
+    tool: Any,
+    adapter: Any,
+    can: Any,
+    needs: Callable[..., Any],
+    settings: Any,
+    model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> IntegrationInstance:
     """The tenant with its records, connected to the tool with its own, brought into step once; then new ones are made."""
     needs(can.write and can.create_once, "create_once")
     settings.PROVIDER_BASE_URLS = {tool.slug: tool.url}
-    Provider.objects.filter(slug=tool.slug).update(requests_per_minute=1_000_000)
+    monkeypatch.setattr(type(adapter), "manifest", replace(adapter.manifest, limits=()))  # nothing here is about pacing
     made = connect.start(tool.slug)
     connect.connect(made, dict(tool.credentials))
     streams.add(made, tool.collection(adapter), tool.entity)
@@ -47,8 +54,7 @@ def integration(
         model.objects.create(name=f"New {number}")
     # as if they had been there for a while: the engine waits for the tool's index before it sends very young ones
     model.objects.update(created_at=timezone.now() - dt.timedelta(hours=1))
-    yield made
-    Provider.objects.filter(slug=tool.slug).update(requests_per_minute=None)
+    return made
 
 
 @pytest.fixture

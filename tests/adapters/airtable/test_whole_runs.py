@@ -1,0 +1,146 @@
+"""The engine and Airtable, for real: a tenant's contacts and companies and a base stay in step both ways, over HTTP."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from crm import records
+from crm.feed import Actor
+from crm.models import Company, Contact
+from integrations.adapters.airtable import AirtableAdapter
+from integrations.adapters.airtable.manifest import MANIFEST
+from integrations.models import Conflict, IntegrationInstance, RecordLink, SetAside, SyncLog
+from integrations.sandbox.airtable.base import DEMO_TOKEN
+from integrations.sandbox.client import Control
+from integrations.sandbox.server import SandboxServer
+from integrations.scheduling import dispatch, due
+from integrations.services import connect, lifecycle, streams
+
+ADA = Actor("user", "1", "Ada")
+CHANGED = ("created", "updated", "deleted", "conflict")
+
+
+@pytest.fixture
+def there(
+    server: SandboxServer, control: Control, live_tenant: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Control:
+    settings.PROVIDER_BASE_URLS = {"airtable": server.url("airtable")}
+    monkeypatch.setattr(AirtableAdapter, "manifest", replace(MANIFEST, limits=()))  # nothing here is about pacing
+    return control
+
+
+@pytest.fixture
+def integration(live_tenant: Any, there: Control) -> IntegrationInstance:
+    made = connect.start("airtable")
+    connect.connect(made, {"token": DEMO_TOKEN})
+    found = {collection.name: collection.id for collection in streams.collections(made)}
+    streams.add(made, found["Companies"], "company")
+    streams.add(made, found["Contacts"], "contact")
+    return made
+
+
+def sync(integration: IntegrationInstance) -> SyncLog:
+    """One whole run, as a worker would do it."""
+    from django.db import connection
+
+    due.ask(integration.pk)
+    outcome = dispatch.run_if_due(connection.schema_name, integration.pk)
+    run = SyncLog.objects.filter(integration=integration).first()
+    assert run is not None and outcome == "done", (outcome, run and run.error_code, run and run.error_detail)
+    return run
+
+
+def as_old() -> None:
+    """The engine waits for Airtable to show everything before it sends what has only just been made."""
+    for model in (Company, Contact):
+        model.objects.update(created_at=timezone.now() - dt.timedelta(hours=1))
+
+
+def remote_ids() -> dict[Any, str]:
+    return dict(RecordLink.objects.values_list("record_id", "remote_id"))
+
+
+def quiet(integration: IntegrationInstance) -> None:
+    sync(integration)
+    run = sync(integration)
+    assert not {name: count for name, count in run.counts.items() if name.startswith(CHANGED)}
+    assert not Conflict.objects.exists() and not SetAside.objects.exists()
+
+
+def test_everything_comes_in_and_goes_out_with_its_links(integration: IntegrationInstance, there: Control) -> None:
+    home = Company.objects.create(name="Only Here Ltd")
+    Contact.objects.create(name="Only Here", email="only.here@example.com", company=home, score="12.5", tags=["VIP"])
+    as_old()
+    lifecycle.activate(integration)
+    sync(integration)
+    quiet(integration)
+    rows = there.rows("Contacts", limit=1000)
+    assert Counter(Contact.objects.values_list("name", flat=True)) == Counter(row["title"] for row in rows)
+    (new,) = [row for row in rows if row["title"] == "Only Here"]
+    (firm,) = [row for row in there.rows("Companies") if row["title"] == "Only Here Ltd"]
+    assert (new["values"]["Company"], new["values"]["Email"]) == ([firm["id"]], "only.here@example.com")
+    assert Contact.objects.exclude(company=None).count() == len(rows)
+
+
+def test_edits_travel_both_ways_without_echo(integration: IntegrationInstance, there: Control) -> None:
+    lifecycle.activate(integration)
+    sync(integration)
+    ours, theirs = Contact.objects.order_by("id")[:2]
+    records.update("contact", ours.pk, {"phone": "+39 02 1234", "newsletter": not ours.newsletter}, ADA)
+    there.edit_row(remote_ids()[theirs.pk], Phone="+33 1 99 99", Newsletter=not theirs.newsletter)
+    run = sync(integration)
+    assert (run.counts["updated_there"], run.counts["updated_here"]) == (1, 1)
+    row = there.row(remote_ids()[ours.pk])["values"]
+    assert (row["Phone"], row["Newsletter"]) == ("+39 02 1234", not ours.newsletter)
+    newsletter = theirs.newsletter
+    theirs.refresh_from_db()
+    assert (theirs.phone, theirs.newsletter) == ("+33 1 99 99", not newsletter)
+    quiet(integration)
+
+
+def test_deletions_travel_with_the_whole_listing_and_an_edit_beats_them(
+    integration: IntegrationInstance, there: Control
+) -> None:
+    lifecycle.activate(integration)
+    sync(integration)
+    known = remote_ids()
+    gone_here, gone_there, rescued = Contact.objects.order_by("id")[:3]
+    records.delete("contact", [gone_here.pk], ADA)
+    there.trash_row(known[gone_there.pk])
+    sync(integration)
+    assert there.row(known[gone_here.pk])["is_trashed"]
+    assert Contact.objects.filter(pk=gone_there.pk).exists()  # an increment does not show it
+    there.trash_row(known[rescued.pk])
+    records.update("contact", rescued.pk, {"notes": "still needed"}, ADA)
+    lifecycle.sync_now(integration, whole=True)
+    sync(integration)
+    sync(integration)
+    assert not Contact.objects.filter(pk=gone_there.pk).exists()
+    rows = [row for row in there.rows("Contacts") if row["title"] == rescued.name]
+    assert [row["values"]["Notes"] for row in rows] == ["still needed"]
+    assert Contact.objects.filter(pk=rescued.pk).exists()
+
+
+def test_a_copy_that_a_person_makes_of_ours_is_not_thrown_away(
+    integration: IntegrationInstance, there: Control
+) -> None:
+    Contact.objects.create(name="Ours", email="ours@example.com")
+    as_old()
+    lifecycle.activate(integration)
+    sync(integration)
+    (row,) = [row for row in there.rows("Contacts") if row["title"] == "Ours"]
+    there.create_row("Contacts", **{"Name": "Ours copy", "Raccord ID": row["values"]["Raccord ID"]})
+    sync(integration)
+    sync(integration)
+    assert sorted(one["title"] for one in there.rows("Contacts") if one["title"].startswith("Ours")) == [
+        "Ours",
+        "Ours copy",
+    ]
+    assert Contact.objects.filter(name="Ours copy").count() == 1 and Contact.objects.filter(name="Ours").count() == 1
+    assert there.rows("Contacts", trashed=True) == []
