@@ -159,12 +159,13 @@ def refresh(app: OurApp, refresh_token: str) -> Tokens:
 
 def _ask(app: OurApp, given: dict[str, str], secrets: list[str]) -> Tokens:
     headers = {"Accept": "application/json"}
-    if app.oauth.client == "basic":
+    if app.oauth.client == "basic" and app.client_secret:
         # RFC 6749 2.3.1: both parts are form-encoded before they are joined.
         pair = f"{quote(app.client_id, safe='')}:{quote(app.client_secret, safe='')}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     else:
-        given = given | {"client_id": app.client_id, "client_secret": app.client_secret}
+        given = given | {"client_id": app.client_id}
+        given |= {"client_secret": app.client_secret} if app.client_secret else {}
     url, now = app.url(app.oauth.token_url), timezone.now()
     with closing(_transport(app, url, [app.client_secret, *secrets])) as transport:
         body: dict[str, Any] = {"json": given} if app.oauth.body == "json" else {"data": given}

@@ -151,7 +151,8 @@ def _exchange(visit: Visit) -> Tokens:
     if not Visit.objects.filter(pk=visit.pk, exchanged_at=None).update(exchanged_at=timezone.now()):
         raise Refused(_("This way back was used already."), code="used")
     try:
-        tokens = exchange.exchange(app, visit.code.open(), redirect_uri(visit.provider), visit.verifier.open())
+        code, verifier = visit.code.open(), visit.verifier.open()  # type: ignore[union-attr]
+        tokens = exchange.exchange(app, code, redirect_uri(visit.provider), verifier)
     except errors.AppRefused as error:
         settle(visit)
         raise Refused(

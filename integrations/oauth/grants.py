@@ -109,7 +109,8 @@ def renew(integration_id: UUID, refused: str = "", is_idle: bool = False) -> Gra
     Raises AuthenticationFailed or GrantLost when only a person can mend it; RateLimited, Unavailable, AppRefused when it may
     pass. To be called outside of any transaction.
     """
-    for pause in (*BUSY_WAITS, 0):
+    pauses = iter(BUSY_WAITS)
+    while True:
         with _only_one(integration_id):
             grant = Grant.objects.select_related("integration").filter(pk=integration_id).first()
             if grant is None:
@@ -122,9 +123,10 @@ def renew(integration_id: UUID, refused: str = "", is_idle: bool = False) -> Gra
             try:
                 return _renew(grant, refused, now)
             except errors.VersionMismatch as error:
-                busy = error
+                pause = next(pauses, None)
+                if pause is None:
+                    return _later(grant, refused, error)
         time.sleep(pause)  # without the lock: whoever renews there stores the pair here, and we read it
-    return _later(grant, refused, busy)
 
 
 def _renew(grant: Grant, refused: str, now: dt.datetime) -> Grant:

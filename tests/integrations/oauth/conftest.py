@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import html
 import re
+from importlib import import_module
 
 import httpx
 import pytest
 
 from integrations.sandbox.notion.base import CLIENT_ID, CLIENT_SECRET
+
+#: Providers whose adapters know OAuth and which the sandbox plays.
+PLAYED = ("airtable", "hubspot", "notion")
+
+
+@pytest.fixture
+def played(sandbox, settings):
+    """played("airtable") -> its control, with our app entered there."""
+
+    def begin(slug):
+        control = sandbox.control.of(slug)
+        control.reset()
+        settings.PROVIDER_BASE_URLS = {slug: sandbox.url(slug)}
+        base = import_module(f"integrations.sandbox.{slug}.base")
+        enter_app(slug, base.CLIENT_ID, base.CLIENT_SECRET)
+        return control
+
+    return begin
 
 
 @pytest.fixture
@@ -35,7 +54,8 @@ def consent(address: str, who: str = "Ada", decision: str = "allow") -> str:
         assert page.status_code == 200, page.text
         form = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         form = {name: html.unescape(value) for name, value in form.items()}
-        form["user"] = re.search(rf'<option value="([^"]+)">{who}', page.text)[1]
+        person = re.search(r'<select name="(\w+)"', page.text)[1]
+        form[person] = re.search(rf'<option value="([^"]+)">{who}', page.text)[1]
         form |= {name: "on" for name in re.findall(r'name="((?:db|base)-[^"]+)" checked', page.text)}
         answer = browser.post(address, data=form | {"decision": decision})
         assert answer.status_code in (302, 303), answer.text
