@@ -5,12 +5,13 @@ from integrations.models.instance import Frequency, IntegrationInstance, Status
 from integrations.models.link import HeldRecord, LeftOut, LinkState, RecordLink, SetAside, SweptRecord
 from integrations.models.plan import Plan, PlanLine
 from integrations.models.run import Conflict, Ended, SyncLog, SyncLogLine
-from integrations.models.stream import Deletions, Direction, FieldMapping, Matching, Policy, Stream
+from integrations.models.stream import Deletions, Direction, Drift, FieldMapping, Matching, Policy, Stream
 
 __all__ = [
     "Conflict",
     "Deletions",
     "Direction",
+    "Drift",
     "Ended",
     "FieldMapping",
     "Frequency",

@@ -38,6 +38,14 @@ class Deletions(models.TextChoices):
     DELETE = "delete", _("Delete for good on the other side too")
 
 
+class Drift(models.TextChoices):
+    """What a table does when a mapped field is gone there, or holds something else. A key or a title always stops it."""
+
+    ASK = "ask", _("Go on without the field, and ask a person")
+    APPLY = "apply", _("Go on without the field")
+    STOP = "stop", _("Stop the table")
+
+
 class Stream(models.Model):
     """One collection with one entity.
 
@@ -48,6 +56,7 @@ class Stream(models.Model):
     brake_deletes, brake_overwrites: per cent of the linked records beyond which a run stops and asks.
     settle_seconds: an edit here that is younger waits, because somebody may still be typing.
     sweep_cursor: where a full listing goes on that did not fit into one slice.
+    drift: what changed in the table's fields, the newest first: {"at", "kind", "field", "name", "was"} as in sync/drift.py.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -65,6 +74,8 @@ class Stream(models.Model):
     brake_deletes = models.PositiveSmallIntegerField(default=30)
     brake_overwrites = models.PositiveSmallIntegerField(default=75)
     settle_seconds = models.PositiveSmallIntegerField(default=10)
+    on_drift = models.CharField(max_length=10, choices=Drift.choices, default=Drift.ASK)
+    drift = models.JSONField(default=list)
     schema = models.JSONField(default=dict)
     version = models.PositiveIntegerField(default=1)
     is_active = models.BooleanField(default=True)
@@ -99,6 +110,7 @@ class FieldMapping(models.Model):
     """One remote field with one local field. options: {"values": {remote option: local option}, "currency": "EUR"}.
 
     critical: whether every conflict of this field alerts people, also a settled one; None: as the entity says.
+    gone: the remote field is, or holds something else: it takes no part until it comes back or a person maps another.
     """
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="mappings")
@@ -109,6 +121,7 @@ class FieldMapping(models.Model):
     policy = models.CharField(max_length=10, choices=Policy.choices, blank=True, default="")  # "": the stream's
     options = models.JSONField(default=dict, blank=True)
     critical = models.BooleanField(null=True)
+    gone = models.BooleanField(default=False)
     position = models.IntegerField(default=0)
 
     class Meta:

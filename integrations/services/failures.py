@@ -200,6 +200,13 @@ FAILURES: dict[str, Failure] = {
         Button.FIX_MAPPING,
         Effect.STOP_STREAM,
     ),
+    "field_gone": Failure(
+        lazy("Mapped fields are gone, or hold something else now"),
+        lazy("The other fields of the table go on."),
+        lazy("Choose what takes their place, or stop keeping them in step."),
+        Button.FIX_MAPPING,
+        Effect.NONE,
+    ),
     # --- concerns one record ----------------------------------------------------------------------------------------
     "invalid_record": Failure(
         lazy("%(tool)s refuses a value"),
@@ -281,7 +288,7 @@ def tell(code: str, detail: str = "", tool: str = "") -> Told:
     title, happened, todo = (
         _begun(str(text) % facts, tool) for text in (failure.title, failure.happened, failure.todo)
     )
-    if code == "schema_changed" and detail.startswith("“"):
+    if code in ("schema_changed", "field_gone") and detail.startswith("“"):
         title = _("Mapped fields are gone, or hold something else now: %(fields)s") % {"fields": detail}
         todo = _("Choose what takes their place, or stop keeping them in step.")
     return Told(code, title, happened, todo, failure.button.value)

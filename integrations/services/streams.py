@@ -18,6 +18,7 @@ from integrations.adapters.registry import adapter_class
 from integrations.models import (
     Deletions,
     Direction,
+    Drift,
     FieldMapping,
     HeldRecord,
     IntegrationInstance,
@@ -33,7 +34,7 @@ from integrations.services.adapters import NotConnected, ProviderOff, open_adapt
 from integrations.services.connect import Refused
 from integrations.services.roundtrip import ReadsBack
 from integrations.services.suggestions import Suggestion, suggest
-from integrations.sync import mapping
+from integrations.sync import drift, mapping
 from integrations.sync.fields import context, narrowed, schema_of
 from integrations.sync.tables import BY_A_PERSON
 from integrations.webhooks import wishes
@@ -233,7 +234,7 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
             ]
         )
         now = {m.local: m for m in made}
-        _forget_bases(stream, [name for name, old in before.items() if _differs(old, now.get(name))])
+        drift.forget_bases(stream, [name for name, old in before.items() if _differs(old, now.get(name))])
         elsewhere = {name for name, old in before.items() if name not in now or old.remote != now[name].remote}
         _forget_writes(stream, sorted(elsewhere))
         if before and any(_differs(before.get(name), one) or _opens(before[name], one) for name, one in now.items()):
@@ -251,17 +252,6 @@ def _differs(old: FieldMapping | None, new: FieldMapping | None) -> bool:
 def _opens(old: FieldMapping, new: FieldMapping) -> bool:
     """Whether it flows in a direction in which it did not: what was held back so long is merged then."""
     return new.direction not in (old.direction, narrowed(old.direction, new.direction))
-
-
-def _forget_bases(stream: Stream, names: list[str]) -> None:
-    if not names or stream.listed_at is None:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE integrations_recordlink SET base_local = base_local - %s::text[], base_remote = base_remote - %s::text[],"
-            " waiting = waiting - %s::text[], dirty = true WHERE stream_id = %s",
-            [names, names, names, stream.pk],
-        )
 
 
 def _forget_writes(stream: Stream, names: list[str]) -> None:
@@ -323,6 +313,7 @@ CHOICES: dict[str, type[TextChoices]] = {
     "policy": Policy,
     "matching": Matching,
     "deletions": Deletions,
+    "on_drift": Drift,
 }
 #: The least and the largest of each: per cent of the paired records, and seconds.
 NUMBERS = {"brake_deletes": (1, 100), "brake_overwrites": (1, 100), "settle_seconds": (0, 600)}

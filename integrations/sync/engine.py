@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
 
 from integrations.adapters import errors
-from integrations.adapters.base import Adapter, Record
-from integrations.models import LinkState, RecordLink, SetAside, Stream
-from integrations.sync import brake, contests, filters, tables, undo
+from integrations.adapters.base import Record
+from integrations.models import LinkState, RecordLink, Stream
+from integrations.sync import brake, contests, drift, tables, undo
 from integrations.sync import pull as pulling
 from integrations.sync import push as pushing
 from integrations.sync.apply import apply
-from integrations.sync.fields import schema_of
 from integrations.sync.guard import still_fits
 from integrations.sync.recover import forget_gone, recover
 from integrations.sync.slices import Cancelled, Slice, SliceOver, ending
@@ -40,15 +38,16 @@ def work(turn: Slice, streams: Sequence[Stream]) -> None:
         return  # a mapping was changed since it was approved: nothing of it is right any more
     stores = []
     for stream in targets_first(streams):
+        asked = ""
         with _own_trouble(turn, stream) as fine:
-            look_at_schema(turn.adapter, stream)
+            asked = drift.look(turn.adapter, stream)
             store = turn.store(stream)
             if (
                 stream.listed_at or not turn.run.undoes_id
             ):  # who takes back a first reading does not want the rest of it now
                 _bring_in(turn, store)
             stores.append(store)
-        _note(stream, fine)
+        _note(stream, fine, asked)
     if turn.run.undoes_id:
         undo.take_back(turn, stores, partial(_send_out, turn))
     _send_out(turn, stores)
@@ -89,36 +88,6 @@ def _bring_in(turn: Slice, store: Store) -> None:
 # --- trouble of one stream ------------------------------------------------------------------------------------------
 
 
-def look_at_schema(adapter: Adapter, stream: Stream) -> None:
-    """Describe the collection anew. Raises SchemaChanged when a field that is mapped, or filtered by, is gone or another kind."""
-    found = adapter.describe(stream.collection)
-    known = schema_of(stream)
-    lost, names = [], {mapped.remote: mapped.remote_name for mapped in stream.mappings.all()}
-    names = {pk: field.name for pk in filters.remote_fields(stream.filters) if (field := known.field(pk))} | names
-    for remote in names:
-        old, new = known.field(remote), found.field(remote)
-        if new is None or (old is not None and old.type != new.type):
-            lost.append(remote)
-    if found != known:
-        kept = asdict(found)
-        if lost:  # what the mapping was made for stays known, so that a field that comes back is recognised
-            fields = {f["id"]: f for f in kept["fields"]} | {f.id: asdict(f) for f in known.fields if f.id in lost}
-            kept["fields"] = list(fields.values())
-        _wake_changed(stream, {pk for pk in names if known.field(pk) != found.field(pk)})
-        stream.schema, stream.collection_name = kept, found.collection.name
-        Stream.objects.filter(pk=stream.pk).update(schema=kept, collection_name=found.collection.name)
-    if lost:
-        raise errors.SchemaChanged(", ".join(f"“{names[one]}”" for one in lost), tuple(lost))
-
-
-def _wake_changed(stream: Stream, remote: set[str]) -> None:
-    """A field there has other options or limits now: what did not fit is tried again at once."""
-    changed = [mapped.local for mapped in stream.mappings.all() if mapped.remote in remote]
-    if changed:
-        waiting = SetAside.objects.filter(stream=stream, field__in=["", *changed])
-        waiting.exclude(code__in=tables.BY_A_PERSON).update(retry_at=None)
-
-
 @contextmanager
 def _own_trouble(turn: Slice, stream: Stream) -> Iterator[list[bool]]:
     """Write down what concerns this stream alone; answers an empty list when there was trouble."""
@@ -141,11 +110,12 @@ def _own_trouble(turn: Slice, stream: Stream) -> Iterator[list[bool]]:
         Stream.objects.filter(pk=stream.pk).update(problem_code=error.code, problem_detail=stream.problem_detail)
 
 
-def _note(stream: Stream, fine: list[bool]) -> None:
-    """A trouble that is over is forgotten."""
-    if fine and stream.problem_code:
-        stream.problem_code = stream.problem_detail = ""
-        Stream.objects.filter(pk=stream.pk).update(problem_code="", problem_detail="")
+def _note(stream: Stream, fine: list[bool], asked: str) -> None:
+    """A trouble that is over is forgotten; fields that are gone are asked about while the others go on."""
+    code = drift.ASKS if asked else ""
+    if fine and (stream.problem_code, stream.problem_detail) != (code, asked):
+        stream.problem_code, stream.problem_detail = code, asked
+        Stream.objects.filter(pk=stream.pk).update(problem_code=code, problem_detail=asked)
 
 
 def _push(turn: Slice, store: Store) -> int:

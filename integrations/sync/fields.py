@@ -31,6 +31,8 @@ def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapp
     schema, entity = schema_of(stream), entity or registry.entity(stream.entity)
     ready = []
     for one in stream.mappings.all():
+        if one.gone:
+            continue
         remote, local = schema.field(one.remote), entity.fields.get(one.local)
         if remote is None or local is None:
             continue

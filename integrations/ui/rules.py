@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from crm import registry
-from integrations.models import Deletions, Direction, FieldMapping, Matching, Policy, Stream
+from integrations.models import Deletions, Direction, Drift, FieldMapping, Matching, Policy, Stream
 from integrations.services import filters as changing
 from integrations.services import rules as services
 from integrations.services.connect import Refused
@@ -142,6 +142,7 @@ class Rules:
             "matchings": self._cards("matching", Matching.choices, self._matchings()),
             "policies": self._cards("policy", Policy.choices, self._policies()),
             "deletions": self._cards("deletions", Deletions.choices, self._deletions(), self._impossible()),
+            "drifts": self._cards("on_drift", Drift.choices, self._drifts()),
             "pairs_nothing": self.chosen["matching"] == Matching.CREATE_ONLY,
             "keys": [{"name": name, "label": self._label(name)} for name in self.keys],
             "free_keys": self._free_keys(),
@@ -207,6 +208,13 @@ class Rules:
             Deletions.UNLINK: _("Both go their own ways from then on; the record is not made again."),
             Deletions.ARCHIVE: _("It goes to the other side's bin and can be brought back from there."),
             Deletions.DELETE: _("Gone on both sides, without a way back."),
+        }
+
+    def _drifts(self) -> dict[str, str]:
+        return {
+            Drift.ASK: _("The other fields go on. The connection needs you until you map another field, or none."),
+            Drift.APPLY: _("The other fields go on. When the field comes back, it is kept in step again."),
+            Drift.STOP: _("Nothing of the table is kept in step until you have looked at the mapping."),
         }
 
     def _impossible(self) -> dict[str, str]:

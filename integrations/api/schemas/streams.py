@@ -24,6 +24,7 @@ DIRECTION = Literal["both", "import", "export"]
 POLICY = Literal["newest", "local", "remote", "ask", "fill"]
 MATCHING = Literal["match_or_create", "create_only", "match_only"]
 DELETIONS = Literal["ignore", "unlink", "archive", "delete"]
+DRIFT = Literal["ask", "apply", "stop"]
 KIND = Literal[tuple(kind.value for kind in Type)]  # type: ignore[valid-type]
 
 COLLECTION: dict[str, Any] = {
@@ -44,6 +45,10 @@ STREAM: dict[str, Any] = {
     "matching": "match_or_create",
     "match_fields": ["email"],
     "deletions": "archive",
+    "on_drift": "ask",
+    "drift": [
+        {"at": "2026-09-15T09:30:02.900000Z", "kind": "renamed", "field": "iK%7B%3F", "name": "E-mail", "was": "Email"}
+    ],
     "brake_deletes": 30,
     "brake_overwrites": 75,
     "settle_seconds": 10,
@@ -63,6 +68,7 @@ MAPPING: dict[str, Any] = {
     "direction": "both",
     "policy": "",
     "critical": None,
+    "gone": False,
     "options": {},
 }
 
@@ -159,6 +165,14 @@ class Standing(Schema):
     set_aside: int
 
 
+class DriftNews(Schema):
+    at: dt.datetime
+    kind: Literal["new", "gone", "back", "renamed", "type", "options"]
+    field: str = Field(description="The remote field's id.")
+    name: str
+    was: str = Field(description="The former name or type, or the options that went.")
+
+
 class Stream(Schema):
     """One collection paired with one entity."""
 
@@ -178,6 +192,11 @@ class Stream(Schema):
         description="What a deletion on one side does to the other. `ignore`: nothing, and the pair comes back with the record. "
         "`unlink`: nothing, and the two are parted for good. `archive`: it is put away. `delete`: it is deleted for good."
     )
+    on_drift: DRIFT = Field(
+        description="When a mapped field is gone there, or holds something else: `ask`: go on without it and say so. `apply`: go "
+        "on without it. `stop`: the table stops. A key, a title or a filter's field always stops it."
+    )
+    drift: list[DriftNews] = Field(description="What changed in the collection's fields, newest first, up to 50.")
     brake_deletes: int = Field(
         description="Per cent of the linked records: a run that would delete more stops and asks. At 30 or above only from 11 on."
     )
@@ -230,6 +249,7 @@ class StreamCreate(Body):
     matching: MATCHING | None = None
     match_fields: list[str] | None = None
     deletions: DELETIONS | None = None
+    on_drift: DRIFT | None = None
     brake_deletes: int | None = Field(None, ge=1, le=100)
     brake_overwrites: int | None = Field(None, ge=1, le=100)
 
@@ -246,6 +266,7 @@ class StreamChange(Body):
     matching: MATCHING | None = None
     match_fields: list[str] | None = None
     deletions: DELETIONS | None = None
+    on_drift: DRIFT | None = None
     brake_deletes: int | None = Field(None, ge=1, le=100)
     brake_overwrites: int | None = Field(None, ge=1, le=100)
     settle_seconds: int | None = Field(None, ge=0, le=600)
@@ -268,6 +289,7 @@ class Mapping(Schema):
     direction: DIRECTION
     policy: Literal["", POLICY] = Field(description="Empty: the stream's.")
     critical: bool | None = Field(description="Every conflict of it alerts people. null: as the local field says.")
+    gone: bool = Field(description="The remote field is gone or holds something else: it takes no part until it is back.")
     options: dict[str, Any]
 
     @classmethod
@@ -326,7 +348,6 @@ class Suggestion(Schema):
                     "direction": "both",
                     "score": 1.0,
                     "reason": "same name, same kind of value",
-                    "options": {},
                 }
             ]
         }
@@ -428,6 +449,7 @@ class Pair(Schema):
                     "local": "name",
                     "directions": ["import"],
                     "reason": "“Full label” is computed by the tool and only flows in.",
+                    "options": {},
                 }
             ]
         }

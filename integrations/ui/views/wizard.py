@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from integrations.models import IntegrationInstance, Stream
 from integrations.services import connect, cost, lifecycle, plans, setup, streams
 from integrations.services.connect import Refused
-from integrations.ui import tables
+from integrations.ui import drift, tables
 from integrations.ui.forms import FrequencyForm, ReconnectForm, StreamForm, TableForm
 from integrations.ui.mapper import Mapper
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
@@ -169,7 +169,8 @@ def _show_mapping(request: HttpRequest, mapper: Mapper, status: int = 200) -> Ht
         return partial(request, "_mapper", context, status)
     if integration.setup_step != "done":
         context["steps"] = bar(integration, "map")
-    context |= {"tabs": tables.tabs(mapper.stream), "last": tables.is_last(mapper.stream)}
+    last = tables.is_last(mapper.stream)
+    context |= {"tabs": tables.tabs(mapper.stream), "last": last, "news": drift.news(mapper.stream)}
     return page(request, "mapping", context, status)
 
 

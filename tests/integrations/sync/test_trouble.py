@@ -71,36 +71,6 @@ def test_renamed_property_goes_on(linked, notion):
     assert contact.phone == "+39 1"
 
 
-def test_removed_property_stops_its_stream_with_the_reason(linked, notion):
-    contact, remote_id = first_pair()
-    records.update("contact", contact.pk, {"phone": "kept here"}, ADA)
-    notion.remove_field("Contacts", "Phone")
-    run_once(linked)
-    stream = linked.streams.get()
-    assert stream.problem_code == "schema_changed" and "Phone" in stream.problem_detail
-    contact.refresh_from_db()
-    assert contact.phone == "kept here"
-    assert Contact.objects.exclude(phone="").count() > 10
-    kept = [
-        {"remote": m.remote, "local": m.local, "direction": m.direction}
-        for m in stream.mappings.all()
-        if m.local != "phone"
-    ]
-    streams.set_mappings(stream, kept)
-    notion.edit_row(remote_id, Email="new@example.com")
-    sync(linked)
-    contact.refresh_from_db()
-    assert contact.email == "new@example.com" and contact.phone == "kept here"
-    assert not linked.streams.get().problem_code
-
-
-def test_property_of_another_type_stops_its_stream(linked, notion):
-    notion.change_field_type("Contacts", "Phone", "number")
-    run_once(linked)
-    assert linked.streams.get().problem_code == "schema_changed"
-    assert Contact.objects.exclude(phone="").count() > 10
-
-
 def test_deleted_or_unshared_database_deletes_nothing(linked, notion):
     before = Contact.objects.count()
     notion.unshare_table("Contacts")
