@@ -73,6 +73,7 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     _link(_("Due"), "pending_actions", "scheduling_due"),
+                    _link(_("Calls by day"), "speed", "catalog_calls"),
                     _link(_("Periodic entries"), "event_repeat", "django_celery_beat_periodictask"),
                     _link(_("Intervals"), "timer", "django_celery_beat_intervalschedule"),
                     _link(_("Crontabs"), "calendar_month", "django_celery_beat_crontabschedule"),

@@ -27,6 +27,7 @@ from integrations.api import (
     streams,
     taking_part,
     templates,
+    usage,
 )
 from integrations.api.door import door
 from tenants.middleware import for_everybody
@@ -80,7 +81,7 @@ api = _api(
     describe.INTRODUCTION,
     {
         "/providers": [providers.router],
-        "/integrations": [integrations.router, templates.router],
+        "/integrations": [integrations.router, templates.router, usage.router],
         "": [streams.router, taking_part.router, inbox.router, records.router],
         "/plans": [plans.router],
         "/runs": [runs.router],

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from integrations.catalog.models import Provider
+from integrations.catalog.models import Calls, Provider
 from integrations.secrets import SecretField
 from tenants.staff import StaffAdmin
 
@@ -21,7 +25,18 @@ from tenants.staff import StaffAdmin
 @admin.register(Provider)
 class ProviderAdmin(StaffAdmin):
     formfield_overrides = {SecretField: {"widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"})}}
-    list_display = ("name", "ways", "is_active", "is_visible", "is_present", "position")
+    list_display = (
+        "name",
+        "ways",
+        "answers",
+        "requests",
+        "refused",
+        "waited",
+        "is_active",
+        "is_visible",
+        "is_present",
+        "position",
+    )
     list_editable = ("is_active", "is_visible", "position")
     list_filter = ("is_active", "is_visible")
     search_fields = ("name", "slug")
@@ -40,6 +55,39 @@ class ProviderAdmin(StaffAdmin):
             {"fields": ("slug", "name", "is_present", "capabilities", "limits", "facts"), "classes": ("tab",)},
         ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        """With what was asked in the last seven days, by all tenants."""
+        days = Calls.objects.filter(
+            provider=OuterRef("slug"), day__gt=timezone.now().date() - dt.timedelta(days=7)
+        ).values("provider")
+        sums = {
+            f"{name}_in_week": Subquery(days.annotate(sum=Sum(name)).values("sum"))
+            for name in ("requests", "refused", "waited")
+        }
+        return super().get_queryset(request).annotate(**sums)
+
+    @display(description=_("answers"), label={"closed": "success", "open": "danger", "half_open": "warning"})
+    def answers(self, provider: Provider) -> tuple[str, Any] | str:
+        """How its circuit breaker stands."""
+        from integrations.services.adapters import breaker_of
+
+        if not provider.is_present:
+            return "–"
+        state = breaker_of(provider.slug).look().state
+        return state, {"closed": _("yes"), "open": _("no"), "half_open": _("being tried")}[state]
+
+    @display(description=_("calls in 7 days"), ordering="requests_in_week")
+    def requests(self, provider: Any) -> str:
+        return _number(provider.requests_in_week)
+
+    @display(description=_("“slow down”"), ordering="refused_in_week")
+    def refused(self, provider: Any) -> str:
+        return _number(provider.refused_in_week)
+
+    @display(description=_("seconds waited"), ordering="waited_in_week")
+    def waited(self, provider: Any) -> str:
+        return _number(provider.waited_in_week)
 
     @display(description=_("connects by"))
     def ways(self, provider: Provider) -> str:
@@ -75,3 +123,35 @@ class ProviderAdmin(StaffAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(Calls)
+class CallsAdmin(StaffAdmin):
+    """Numbers only: no record and no key of a tenant is in here."""
+
+    list_display = ("day", "provider", "tenant", "requests", "retries", "refused", "waited_seconds", "quota")
+    list_filter = ("provider", "day")
+    search_fields = ("tenant__name", "tenant__slug", "integration_id")
+    ordering = ("-day", "-requests")
+    list_select_related = ("tenant",)
+
+    @display(description=_("seconds waited"), ordering="waited")
+    def waited_seconds(self, row: Calls) -> str:
+        return _number(row.waited)
+
+    @display(description=_("left of the day"))
+    def quota(self, row: Calls) -> str:
+        return _("%(n)s of %(of)s") % {"n": _number(row.left), "of": _number(row.of)} if row.of else "–"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _number(value: float | None) -> str:
+    return number_format(round(value or 0), force_grouping=True)

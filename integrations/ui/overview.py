@@ -16,7 +16,7 @@ from integrations.models import Conflict, IntegrationInstance, RecordLink, Statu
 from integrations.scheduling.models import Due
 from integrations.services import lifecycle, waiting
 from integrations.services import standing as counting
-from integrations.ui import activity, hooks, plans, problems, status, words
+from integrations.ui import activity, hooks, plans, problems, status, usage, words
 from integrations.ui.tools import tool
 
 RUNS = 8
@@ -94,6 +94,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "is_active": integration.status == Status.ACTIVE,
         "is_paused": integration.status == Status.PAUSED,
         "frequency": integration.get_frequency_display(),
+        "usage": usage.shown(integration),
         "hooks": hooks.shown(integration),
     }
 

@@ -9,9 +9,10 @@ Prints ratios, because absolute times say more about the machine than about the 
 * making a tenant by cloning the template, beside migrating a new schema;
 * a plan of that import: making it, downloading it, carrying it out;
 * dispatching what is due among the rows of 10,000 tenants;
+* with `limits` only: how much of the tools' limits four processes use together, and whether they are ever refused (`limits.py`);
 * how much longer fifty small tenants wait beside one tenant's first import of 100,000 records (`fairness.py`).
 
-`python -m tests.benchmarks quick` takes smaller numbers, `python -m tests.benchmarks fairness` only the last part.
+`python -m tests.benchmarks quick` takes smaller numbers, `… fairness` only the last part, `… limits` only that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -35,6 +37,8 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Notion-Version": "2026-03-11"}
 def main() -> None:
     if "fairness" in sys.argv[1:]:
         return fairness()
+    if "limits" in sys.argv[1:]:
+        return limits()
     quick = "quick" in sys.argv[1:]
     few, many = (2_000, 10_000) if quick else (20_000, 100_000)
     small = 1_000 if quick else 10_000
@@ -87,6 +91,11 @@ def fairness(many: int = 100_000) -> None:
             )
 
 
+def limits() -> None:
+    for line in part("limits")["lines"]:
+        print(line)
+
+
 def start_sandbox() -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "integrations.sandbox", "--port", str(PORT), "--providers", "notion", "--no-limits"],
@@ -107,7 +116,7 @@ def seed(number: int) -> None:
     httpx.post(f"{CONTROL}/seed", json={"seed": "bulk", "records": number}, timeout=300).raise_for_status()
 
 
-def part(name: str) -> dict[str, float]:
+def part(name: str) -> dict[str, Any]:
     """Run one part in a process of its own: its peak memory is then its own."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.parts", name, str(PORT)], cwd=ROOT, capture_output=True, text=True

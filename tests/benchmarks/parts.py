@@ -14,6 +14,7 @@ import orjson
 
 from tests import database
 from tests.benchmarks.fairness import fairness
+from tests.benchmarks.limits import limits
 from tests.benchmarks.planning import plan
 
 
@@ -157,6 +158,7 @@ PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "dispatch": dispatch,
     "fairness": fairness,
     "plan": plan,
+    "limits": lambda _url: {"lines": limits()},
 }
 
 

@@ -16,6 +16,7 @@ def staff(tenant, sign_in):
 
 LISTS = [
     "catalog/provider",
+    "catalog/calls",
     "tenants/tenant",
     "tenants/user",
     "scheduling/due",

@@ -28,6 +28,7 @@ list_conflicts get_conflict resolve_conflict swap_conflict acknowledge_conflict 
 list_set_aside retry_one_set_aside retry_set_aside list_entities get_entity list_records
 create_record change_records get_record update_record delete_record list_record_history
 get_record_provenance
+get_usage
 list_templates list_places make_template
 list_connectors set_connector test_connector import_now export_now list_logs
 """.split()
