@@ -81,7 +81,7 @@ PGTRIGGER_SCHEMA_EDITOR = False  # triggers are installed by migrations only
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 CACHES["default"]["KEY_FUNCTION"] = "django_tenants.cache.make_key"
 CACHES["default"]["REVERSE_KEY_FUNCTION"] = "django_tenants.cache.reverse_key"
-RATE_LIMIT_STORAGE = env("RATE_LIMIT_STORAGE", default="")  # empty: CACHE_URL when that is Redis, the database otherwise
+RATE_LIMIT_STORAGE = env("RATE_LIMIT_STORAGE", default="")  # empty: CACHE_URL if Redis, else the database
 
 CELERY_BROKER_URL = env("BROKER_URL", default="filesystem://")
 CELERY_TASK_IGNORE_RESULT = True
