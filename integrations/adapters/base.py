@@ -334,7 +334,7 @@ class HookCall:
 class HookEvent:
     """Something changed there: a reason to read, never to believe. What is "" is not told.
 
-    account: `Account.id`, by which calls to an app find their tenants. collection: `Collection.id`; of another one nothing is read.
+    account: `Account.id`, by which calls to an app find their tenants. collection: `Collection.id`; others are not read.
     id: the same for every delivery of the same event, where the provider has such a thing. Without one, the same body is the same
     call: give one where bodies repeat or are empty. Calls are remembered for two days.
     """
@@ -473,7 +473,7 @@ class Adapter(ABC):
     def subscribe(self, collection: str, url: str) -> Subscription:
         """Ask to be called at `url` when the collection changes (Hooks.made "api"). Raises AccessDenied.
 
-        Repeatable: one that stands there for this very `url`, made by an earlier call whose answer was lost, is used or ended first.
+        Repeatable: one that stands there for this very `url` (the answer to an earlier call was lost) is used or ended first.
         """
         raise NotImplementedError
 
@@ -489,8 +489,8 @@ class Adapter(ABC):
     def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:
         """What a call says, once its signature over the raw body is found good with `secret` and its time not too old.
 
-        secret: the subscription's, or the app's (Hooks.made "app", or where the subscription has none); "" while there is none: only
-        a handshake says anything then. Raises errors.Forged and nothing else, whatever the body.
+        secret: the subscription's, or the app's (Hooks.made "app", or where the subscription has none); "" while there is
+        none: only a handshake says anything then. Raises errors.Forged and nothing else, whatever the body.
         """
         raise errors.Forged("this tool does not call")
 
