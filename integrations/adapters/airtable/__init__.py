@@ -139,18 +139,26 @@ class AirtableAdapter(Adapter):
         try:
             response = self.api.session.post(self._api_table(collection).urls.records_post, json=body)
         except (failures.Hidden, failures.Refused) as error:
-            known = self._known(collection, fresh=True)  # raises NotFound when the table is gone or not shared
-            gone = tuple(field for field in fields if field not in known)
-            if gone:
-                raise errors.SchemaChanged("fields that Airtable no longer has: " + ", ".join(gone), gone) from error
-            if isinstance(error, failures.Hidden):
-                raise errors.AccessDenied(str(error)) from error
-            raise
+            raise self._why_not_listed(collection, fields, error) from error
         try:
             answer = response.json()
             return reading.Answer(answer["records"], answer.get("offset"), http_date(response.headers.get("date")))
         except (KeyError, TypeError, AttributeError) as error:
             raise errors.SchemaChanged(f"a listing is not as Airtable documents it: {error!r}") from error
+
+    def _why_not_listed(
+        self, collection: str, fields: Sequence[str], error: failures.Hidden | failures.Refused
+    ) -> errors.AdapterError:
+        known = self._known(collection, fresh=True)  # raises NotFound when the table is gone or not shared
+        if gone := tuple(field for field in fields if field not in known):
+            return errors.SchemaChanged("fields that Airtable no longer has: " + ", ".join(gone), gone)
+        if isinstance(error, failures.Hidden):
+            return errors.AccessDenied(str(error))
+        if error.kind in failures.LOST_PLACE:
+            return error
+        if error.kind == failures.UNKNOWN_FIELD:
+            return errors.Unavailable(f"Airtable does not know a new field yet: {error.reason}")
+        return errors.SchemaChanged(f"Airtable refuses to list this table: {error.reason}")
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -165,10 +173,17 @@ class AirtableAdapter(Adapter):
         )
 
     def prepare(self, collection: str) -> None:
-        if self._marker(collection) is None and self._marker(collection, fresh=True) is None:
-            about = "Written by Raccord, so that no record is created twice. Please leave it as it is."
-            spec = {"name": translate.MARKER, "type": "singleLineText", "description": about}
+        if self._marker(collection) or self._marker(collection, fresh=True):
+            return
+        about = "Written by Raccord, so that no record is created twice. Please leave it as it is."
+        spec = {"name": translate.MARKER, "type": "singleLineText", "description": about}
+        try:
             self._make_field(collection, spec)
+        except errors.AccessDenied as error:
+            by_hand = f"add a field “{translate.MARKER}” (single line text) to the table by hand"
+            raise errors.AccessDenied(f"this connection may not add fields; {by_hand}: {error}") from error
+        if self._marker(collection) is None:
+            raise errors.AccessDenied(f"a field “{translate.MARKER}” of another type is in the way: rename it")
 
     def reads_back(self, field: Field, value: Value) -> Value:
         raws = (raw for table in self._tables.values() for raw in table["fields"] if raw["id"] == field.id)
@@ -237,7 +252,7 @@ class AirtableAdapter(Adapter):
         moved = tuple(f for f in one.cells if f not in after or after[f]["type"] != before[f]["type"])
         if moved:
             raise errors.SchemaChanged("fields changed in Airtable: " + ", ".join(moved), fields=moved) from error
-        if kind == "UNKNOWN_FIELD_NAME":  # though it is described: one that was just made, which takes a moment
+        if kind == failures.UNKNOWN_FIELD:  # though it is described: one that was just made, which takes a moment
             raise errors.Unavailable(f"Airtable does not take a new field yet: {error.reason}") from error
         return errors.InvalidRecord(error.reason, pushing.field_named(error.reason, one.cells, after))
 
@@ -297,16 +312,20 @@ class AirtableAdapter(Adapter):
         return found
 
     def _table(self, collection: str, *, fresh: bool = False) -> dict[str, Any]:
-        """The table as described; kept for the run. Raises NotFound."""
-        if fresh or collection not in self._tables:
+        """The table as described; kept for the run. Raises NotFound.
+
+        Pages are read ahead in a thread, so what is kept is replaced and never taken away first.
+        """
+        table = self._tables.get(collection)
+        if fresh or table is None:
             if not COLLECTION.fullmatch(collection):
                 raise errors.NotFound(f"“{collection}” is no Airtable table")
+            tables = self._read_base(_base(collection))
+            table = next((one for one in tables if collection.endswith(f"/{one['id']}")), None)
+        if table is None:
             self._tables.pop(collection, None)
-            self._read_base(_base(collection))
-        try:
-            return self._tables[collection]
-        except KeyError:
-            raise errors.NotFound("this table is deleted or not shared") from None
+            raise errors.NotFound("this table is deleted or not shared")
+        return table
 
     def _known(self, collection: str, *, fresh: bool = False) -> dict[str, Mapping[str, Any]]:
         return {raw["id"]: raw for raw in self._table(collection, fresh=fresh)["fields"]}

@@ -10,6 +10,7 @@ from integrations.adapters import errors
 from integrations.transport.classify import retry_after
 
 PAUSE_SECONDS = 30.0  # after a 429 everything is refused for so long, and no header says it
+UNKNOWN_FIELD = "UNKNOWN_FIELD_NAME"
 LOST_PLACE = ("LIST_RECORDS_ITERATOR_NOT_AVAILABLE", "INVALID_OFFSET_VALUE")
 
 

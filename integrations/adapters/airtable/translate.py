@@ -307,7 +307,7 @@ class Translator:
 
 
 def is_marker(raw: RawField) -> bool:
-    return bool(raw["name"] == MARKER and raw["type"] == "singleLineText")
+    return bool(raw["name"] == MARKER and raw["type"] in ("singleLineText", "multilineText"))
 
 
 def _tells_every_edit(raw: RawField) -> bool:

@@ -297,6 +297,26 @@ def test_a_field_that_was_just_made_is_waited_for(
     assert made.record and made.record.made_by_us
 
 
+def test_a_person_may_add_the_marker_where_the_connection_may_not(
+    control: Control,
+    connect: Callable[..., AirtableAdapter],
+    airtable: AirtableAdapter,
+    contacts: str,
+    ids: dict[str, str],
+) -> None:
+    control.post("tokens/add", token="patEditor", level="edit")
+    editor = connect("patEditor")
+    with pytest.raises(errors.AccessDenied, match="by hand"):
+        push(editor, contacts, *creates(ids, 1))
+    control.add_field("Contacts", translate.MARKER, "number")
+    with pytest.raises(errors.AccessDenied):
+        push(airtable, contacts, *creates(ids, 1))
+    control.remove_field("Contacts", translate.MARKER)
+    control.add_field("Contacts", translate.MARKER, "singleLineText")
+    (made,) = push(editor, contacts, *creates(ids, 1))
+    assert made.record and made.record.made_by_us
+
+
 def test_link_to_a_record_that_is_gone_names_the_field(
     airtable: AirtableAdapter, control: Control, contacts: str, ids: dict[str, str]
 ) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from crm import records
 from crm.feed import Actor
-from crm.models import Company, Contact
+from crm.models import Company, Contact, Deal
 from integrations.adapters.airtable import AirtableAdapter
 from integrations.adapters.airtable.manifest import MANIFEST
 from integrations.models import Conflict, IntegrationInstance, RecordLink, SetAside, SyncLog
@@ -42,6 +42,7 @@ def integration(live_tenant: Any, there: Control) -> IntegrationInstance:
     found = {collection.name: collection.id for collection in streams.collections(made)}
     streams.add(made, found["Companies"], "company")
     streams.add(made, found["Contacts"], "contact")
+    streams.add(made, found["Deals"], "deal")
     return made
 
 
@@ -58,7 +59,7 @@ def sync(integration: IntegrationInstance) -> SyncLog:
 
 def as_old() -> None:
     """The engine waits for Airtable to show everything before it sends what has only just been made."""
-    for model in (Company, Contact):
+    for model in (Company, Contact, Deal):
         model.objects.update(created_at=timezone.now() - dt.timedelta(hours=1))
 
 
@@ -75,7 +76,12 @@ def quiet(integration: IntegrationInstance) -> None:
 
 def test_everything_comes_in_and_goes_out_with_its_links(integration: IntegrationInstance, there: Control) -> None:
     home = Company.objects.create(name="Only Here Ltd")
-    Contact.objects.create(name="Only Here", email="only.here@example.com", company=home, score="12.5", tags=["VIP"])
+    who = Contact.objects.create(
+        name="Only Here", email="only.here@example.com", company=home, score="12.5", tags=["VIP"]
+    )
+    deal = Deal.objects.create(
+        name="Only Here", amount="99.5", amount_currency="EUR", company=home, contacts=[str(who.pk)]
+    )
     as_old()
     lifecycle.activate(integration)
     sync(integration)
@@ -86,6 +92,9 @@ def test_everything_comes_in_and_goes_out_with_its_links(integration: Integratio
     (firm,) = [row for row in there.rows("Companies") if row["title"] == "Only Here Ltd"]
     assert (new["values"]["Company"], new["values"]["Email"]) == ([firm["id"]], "only.here@example.com")
     assert Contact.objects.exclude(company=None).count() == len(rows)
+    (sale,) = [row["values"] for row in there.rows("Deals") if row["id"] == remote_ids()[deal.pk]]
+    assert (sale["Amount"], sale["Contacts"], sale["Company"]) == (99.5, [new["id"]], [firm["id"]])
+    assert set(Deal.objects.values_list("amount_currency", flat=True)) == {"EUR"}
 
 
 def test_edits_travel_both_ways_without_echo(integration: IntegrationInstance, there: Control) -> None:
