@@ -62,6 +62,16 @@ class Bearer(Protocol):
         """A newer one than `refused`, which the provider did not take; None where there is none and it was refused rightly."""
 
 
+class Sent:
+    """When the last byte of a request left, by the monotonic clock: making a connection can take longer than an answer."""
+
+    at: float | None = None
+
+    def __call__(self, event: str, info: object) -> None:
+        if event.endswith("send_request_body.complete"):
+            self.at = time.monotonic()
+
+
 class Interrupted(Exception):
     """Raised by `sleep`: nobody wants this request any more. Only waits are cut short, never a request that is under way."""
 
@@ -223,7 +233,8 @@ class Transport:
         booking = self._wait_for_turn(request.url.path)
         if self.before_send:
             self.before_send(write)
-        started = time.perf_counter()
+        started, sent = time.perf_counter(), Sent()
+        request.extensions = {**request.extensions, "trace": sent}
         answer: Answer | None = None
         error: errors.AdapterError | None = None
         try:
@@ -233,7 +244,7 @@ class Transport:
         except (httpx.TransportError, UnreadableError) as cause:
             error = self._lost(request, write, cause)
             error.__cause__ = cause
-        self._settled.append(Settled.now(booking))
+        self._settled.append(Settled.now(booking, sent.at))
         self.stats.answered(request, answer, error)
         if log.isEnabledFor(logging.DEBUG):
             status = answer.status_code if answer is not None else type(error).__name__

@@ -37,14 +37,17 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A booking whose answer is here. at: by the store's clock, surely not earlier than the answer."""
+    """A booking whose answer is here. Both times are by the store's clock, and surely not too early."""
 
     booking: Booking
-    at: float
+    sent_at: float
+    answered_at: float
 
     @classmethod
-    def now(cls, booking: Booking) -> Settled:
-        return cls(booking, booking.at + time.monotonic() - booking.since)
+    def now(cls, booking: Booking, sent: float | None = None) -> Settled:
+        """sent: by this process's monotonic clock; None where it never was, or is not known."""
+        answered_at = booking.at + time.monotonic() - booking.since
+        return cls(booking, answered_at if sent is None else booking.at + sent - booking.since, answered_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Limiter:
             buckets = {key: Bucket.load(found.get(key)) for key in known}
             for one in settled:
                 for place, slot in zip(one.booking.places, one.booking.slots, strict=True):
-                    buckets[place.key].settle(place.limit, slot, one.at)
+                    buckets[place.key].settle(place.limit, slot, one.sent_at, one.answered_at)
             waits = {key: buckets[key].wait(limit, priority, now) for key, limit in asked.items()}
             result: Booking | float = max(waits.values())
             if result:

@@ -157,7 +157,7 @@ class PostgresCounters(Storage):
         )
 
     def check(self) -> bool:
-        return self._value("SELECT 1", {}) == 1
+        return bool(self._value("SELECT 1", {}) == 1)
 
     def reset(self) -> int | None:
         with self._connections.one() as db:

@@ -1,9 +1,9 @@
 """How full a rate limit is and when the next request may go: pure arithmetic on one bucket's state, no clock, no store.
 
-A provider counts a request when it arrives, and we only know that this was between our booking and its answer. So a request fills
-the window until `seconds` after its answer; until that is known, and at most, until `seconds` and a tenth after its booking.
-Whatever the network or a busy processor does in between, the provider never sees more than its limit, and what is given away is
-what an answer takes. Found by trial: counting from the booking alone met a 429 every few seconds at 5 a second.
+A provider counts a request when it arrives, and we only know that this was after it was sent and before its answer. So a request
+fills the window until `seconds` after its answer, or after a tenth of the window since it was sent, whichever is sooner; while
+it is under way, half a window longer than that from its booking. Whatever a busy processor or a new connection does in between,
+the provider does not see more than its limit, and what is given away is what an answer takes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 #: A window is counted in so many slots, so that 250,000 requests a day take no more room than five a second.
 SLOTS = 200
-#: The longest that an answer is waited for before its request counts as arrived, as a share of the window and in seconds.
-MARGIN, MARGIN_SECONDS = 0.1, 5.0
+#: As shares of the window, and in seconds at most: how long after it was sent a request has surely arrived, also when its answer
+#: takes longer; and how long one that nobody has told of any more is thought to be under way.
+ARRIVES, UNDER_WAY, AT_MOST_SECONDS = 0.1, 0.5, 5.0
 #: A wait shorter than a timer's tick paces nothing and costs a system call.
 TICK_SECONDS = 0.002
 #: Who has asked lately is going to ask again: so long the less urgent leave some of the bucket alone, and how much of it.
@@ -94,14 +95,16 @@ class Bucket:
         self.expected[priority] = max(self.expected.get(priority, 0.0), now + LATELY_SECONDS)
         self.refused_since.pop(priority, None)
         self.booked_at = now
-        return self._add(_slot(limit, now + min(limit.seconds * MARGIN, MARGIN_SECONDS)))
+        return self._add(_slot(limit, now + min(limit.seconds * UNDER_WAY, AT_MOST_SECONDS)))
 
-    def settle(self, limit: RateLimit, slot: int, answered_at: float) -> None:
-        """The answer is here, so the request had arrived by then: its place is free the sooner."""
-        earlier = _slot(limit, answered_at)
-        if earlier < slot and self.counts.get(slot):
+    def settle(self, limit: RateLimit, slot: int, sent_at: float, answered_at: float) -> None:
+        """The answer is here: when the request had arrived is known better than when it was booked."""
+        arrived = _slot(limit, min(answered_at, sent_at + min(limit.seconds * ARRIVES, AT_MOST_SECONDS)))
+        if self.counts.get(slot):
             self.counts[slot] -= 1
-            self._add(earlier)
+        elif arrived <= slot:
+            return  # it has left the window long ago
+        self._add(arrived)
 
     def pause(self, until: float) -> None:
         """The provider said so. A shorter pause never cuts a longer one."""
