@@ -23,6 +23,10 @@ def perform(world: HubSpotWorld, action: str, body: dict[str, Any]) -> Any:
         case "daily_limit":  # requests that an account has left today
             world.limits.per_day = world.limits.today[body.get("portal", base.ACME)] + int(body["left"])
             return {"per_day": world.limits.per_day}
+        case "burst_limits":  # {"per_ten_seconds"?, "searches_per_second"?}
+            world.limits.per_ten_seconds = int(body.get("per_ten_seconds", world.limits.per_ten_seconds))
+            world.limits.searches_per_second = int(body.get("searches_per_second", world.limits.searches_per_second))
+            return {"ok": True}
         case "options":  # {"table", "field", "options": {value: label}}: a person edits the options
             return _options(world, body)
         case "pipelines/rename":  # {"stage", "label"}

@@ -17,6 +17,7 @@ class Limits:
     """In real time, whatever the sandbox's clock says: the patience of callers is real."""
 
     def __init__(self) -> None:
+        self.per_ten_seconds, self.searches_per_second = PER_TEN_SECONDS, SEARCHES_PER_SECOND
         self.per_day = PER_DAY
         self.today: defaultdict[int, int] = defaultdict(int)
         self._taken: defaultdict[tuple[int, str], deque[float]] = defaultdict(deque)
@@ -26,17 +27,17 @@ class Limits:
         if self.today[portal] >= self.per_day:
             raise errors.rate_limited("DAILY")
         if call.path.endswith("/search"):
-            self._take((portal, "SECONDLY"), SEARCHES_PER_SECOND, 1)
-        self._take((portal, "TEN_SECONDLY_ROLLING"), PER_TEN_SECONDS, 10)
+            self._take((portal, "SECONDLY"), self.searches_per_second, 1)
+        self._take((portal, "TEN_SECONDLY_ROLLING"), self.per_ten_seconds, 10)
         self.today[portal] += 1
 
     def headers(self, portal: int, call: Call) -> tuple[tuple[str, str], ...]:
         """None on searches."""
         if call.path.endswith("/search"):
             return ()
-        left = PER_TEN_SECONDS - len(self._taken[portal, "TEN_SECONDLY_ROLLING"])
+        left = self.per_ten_seconds - len(self._taken[portal, "TEN_SECONDLY_ROLLING"])
         return (
-            ("X-HubSpot-RateLimit-Max", str(PER_TEN_SECONDS)),
+            ("X-HubSpot-RateLimit-Max", str(self.per_ten_seconds)),
             ("X-HubSpot-RateLimit-Remaining", str(left)),
             ("X-HubSpot-RateLimit-Interval-Milliseconds", "10000"),
             ("X-HubSpot-RateLimit-Daily", str(self.per_day)),
