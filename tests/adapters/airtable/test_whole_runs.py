@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from crm import records
 from crm.feed import Actor
-from crm.models import Company, Contact, Deal
+from crm.models import Company, Contact, Deal, Task
 from integrations.adapters.airtable import AirtableAdapter
 from integrations.adapters.airtable.manifest import MANIFEST
 from integrations.models import Conflict, IntegrationInstance, RecordLink, SetAside, SyncLog
@@ -20,7 +20,7 @@ from integrations.sandbox.airtable.base import DEMO_TOKEN
 from integrations.sandbox.client import Control
 from integrations.sandbox.server import SandboxServer
 from integrations.scheduling import dispatch, due
-from integrations.services import connect, lifecycle, streams
+from integrations.services import connect, lifecycle, streams, templates
 
 ADA = Actor("user", "1", "Ada")
 CHANGED = ("created", "updated", "deleted", "conflict")
@@ -59,7 +59,7 @@ def sync(integration: IntegrationInstance) -> SyncLog:
 
 def as_old() -> None:
     """The engine waits for Airtable to show everything before it sends what has only just been made."""
-    for model in (Company, Contact, Deal):
+    for model in (Company, Contact, Deal, Task):
         model.objects.update(created_at=timezone.now() - dt.timedelta(hours=1))
 
 
@@ -153,3 +153,28 @@ def test_a_copy_that_a_person_makes_of_ours_is_not_thrown_away(
     ]
     assert Contact.objects.filter(name="Ours copy").count() == 1 and Contact.objects.filter(name="Ours").count() == 1
     assert there.rows("Contacts", trashed=True) == []
+
+
+def test_a_template_becomes_tables_that_sync(live_tenant: Any, there: Control) -> None:
+    there.seed("bulk", records=0)
+    made = connect.start("airtable")
+    connect.connect(made, {"token": DEMO_TOKEN})
+    place = next(one.id for one in templates.places(made) if one.name == "Bulk")
+    pipeline = templates.find(made, "pipeline")
+    for _ in range(2):  # as after an answer that was lost
+        assert len(templates.make(made, pipeline, place)) == 4
+    home = Company.objects.create(name="Only Here Ltd", website="https://only.example", employees=3)
+    who = Contact.objects.create(name="Only Here", email="only.here@example.com", company=home, status="Lead")
+    Deal.objects.create(
+        name="Sale", amount="99.5", amount_currency="EUR", stage="Won", company=home, contacts=[str(who.pk)]
+    )
+    Task.objects.create(title="Call", done=True, priority="High", due_at=timezone.now())
+    as_old()
+    lifecycle.activate(made)
+    sync(made)
+    quiet(made)
+    tables = {table["name"]: table["id"] for table in there.tables() if table["container"] == place}
+    (sale,), (call,) = there.rows(tables["Deals"]), there.rows(tables["Tasks"])
+    assert (sale["title"], sale["values"]["Amount"], sale["values"]["Stage"]) == ("Sale", 99.5, "Won")
+    assert [there.row(one)["title"] for one in sale["values"]["Contacts"]] == ["Only Here"]
+    assert (call["values"]["Done"], call["values"]["Priority"]) == (True, "High")
