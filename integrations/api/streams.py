@@ -169,7 +169,13 @@ def list_possible_mappings(request: HttpRequest, stream_id: UUID) -> Any:
     pairs = streams.pairs(stream_of(stream_id))
     return PairPage(
         items=[
-            schemas.Pair(remote=remote, local=one["local"], directions=list(one["directions"]), reason=one["reason"])
+            schemas.Pair(
+                remote=remote,
+                local=one["local"],
+                directions=list(one["directions"]),
+                reason=one["reason"],
+                options=one["options"],
+            )
             for remote, ones in pairs.items()
             for one in ones
         ]

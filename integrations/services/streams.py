@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from crm import records, registry
 from integrations.adapters import errors
 from integrations.adapters.base import Adapter, Collection, NewField, Record, Schema
+from integrations.adapters.base import Field as RemoteField
 from integrations.adapters.registry import adapter_class
 from integrations.models import (
     Deletions,
@@ -29,14 +30,15 @@ from integrations.models import (
     SetAside,
     Stream,
 )
-from integrations.services import failures, filters, samples
+from integrations.services import evidence, failures, filters, samples
 from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
 from integrations.services.connect import Refused
 from integrations.services.roundtrip import ReadsBack
-from integrations.services.suggestions import Suggestion, suggest
+from integrations.services.suggestions import Suggestion, seen, suggest
 from integrations.sync import drift, mapping
 from integrations.sync.fields import context, narrowed, schema_of
 from integrations.sync.tables import BY_A_PERSON
+from integrations.sync.transforms import cleaned, in_full
 from integrations.webhooks import wishes
 from values import Type
 
@@ -170,6 +172,18 @@ def suggested(stream: Stream) -> list[Suggestion]:
     return suggest(schema_of(stream), entity, context(), records, reads_back(stream.integration))
 
 
+def steps_for(stream: Stream, remote: RemoteField, local: registry.Field) -> dict[str, Any]:
+    """Options for a pair that a person chose: what the values seen call for, or the step without which it is impossible."""
+    try:
+        records = samples_of(stream)
+    except Refused:
+        records = []
+    told = evidence.look(remote, local, seen(remote, records)).options
+    if told and mapping.fit(remote, local, told).possible:
+        return told
+    return mapping.bridge(remote, local)
+
+
 def samples_of(stream: Stream) -> list[Record]:
     """Some of the collection's records, with all fields. Raises Refused with words."""
     found = samples.known(stream.integration, stream.collection)
@@ -190,15 +204,25 @@ def reads_back(integration: IntegrationInstance) -> ReadsBack:
 
 
 def pairs(stream: Stream) -> dict[str, list[dict[str, Any]]]:
-    """Per remote field, the local fields it may be paired with, and why not for the others."""
+    """Per remote field, the local fields it may be paired with, and why not for the others.
+
+    options: of a pair that is impossible as it is, those with the step that makes it possible.
+    """
     entity = _entity(stream.entity)
     found: dict[str, list[dict[str, Any]]] = {}
     for remote in schema_of(stream).fields:
-        fits = ((local, mapping.fit(remote, local)) for local in entity.fields.values())
-        found[remote.id] = [
-            {"local": local.name, "label": local.label, "directions": fit.directions, "reason": fit.reason}
-            for local, fit in fits
-        ]
+        found[remote.id] = []
+        for local in entity.fields.values():
+            fit = mapping.fit(remote, local)
+            found[remote.id].append(
+                {
+                    "local": local.name,
+                    "label": local.label,
+                    "directions": fit.directions,
+                    "reason": fit.reason,
+                    "options": mapping.bridge(remote, local),
+                }
+            )
     return found
 
 
@@ -246,7 +270,9 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
 
 
 def _differs(old: FieldMapping | None, new: FieldMapping | None) -> bool:
-    return old is None or new is None or (old.remote, old.options) != (new.remote, new.options)
+    if old is None or new is None:
+        return True
+    return (old.remote, in_full(old.options)) != (new.remote, in_full(new.options))
 
 
 def _opens(old: FieldMapping, new: FieldMapping) -> bool:
@@ -297,6 +323,7 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
                 "direction",
                 "one_way_only",
             )
+        one["options"] = cleaned(one.get("options") or {}, remote.type, local.type)
         if one.get("policy") and one["policy"] not in Policy.values:
             raise Refused(_("There is no such rule for conflicts."), "policy", "invalid_policy")
     for side in ("remote", "local"):

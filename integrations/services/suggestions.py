@@ -44,21 +44,22 @@ def suggest(
 ) -> list[Suggestion]:
     """One suggestion at most per field of either side, the surest first. records: some of the tool's, to judge by."""
     locals_ = [one for one in entity.fields.values() if not one.read_only]
-    seen = {remote.id: _seen(remote, records) for remote in schema.fields}
+    held = {remote.id: seen(remote, records) for remote in schema.fields}
     found: dict[tuple[int, int], Suggestion] = {}
     for column, remote in enumerate(schema.fields):
         for row, local in enumerate(locals_):
-            one = _judge(remote, local, entity, schema.title, seen[remote.id], around)
+            one = _judge(remote, local, entity, schema.title, held[remote.id], around)
             if one and one.score >= SURE:
                 found[row, column] = one
     chosen = [found[pair] for pair in assign({pair: one.score for pair, one in found.items()})]
     return [
-        _one_way_if_lossy(one, schema, entity, seen, around, reads_back)
+        _one_way_if_lossy(one, schema, entity, held, around, reads_back)
         for one in sorted(chosen, key=lambda s: -s.score)
     ]
 
 
-def _seen(remote: RemoteField, records: Sequence[Record]) -> list[Value]:
+def seen(remote: RemoteField, records: Sequence[Record]) -> list[Value]:
+    """The values of a field that are not empty."""
     found = (record.values.get(remote.id) for record in records if remote.id not in record.unfit)
     return [value for value in found if value not in (None, "", [], {})]
 
@@ -68,20 +69,20 @@ def _judge(
     local: registry.Field,
     entity: registry.Entity,
     title: str,
-    seen: Sequence[Value],
+    held: Sequence[Value],
     around: mapping.Context,
 ) -> Suggestion | None:
     name, reason = names.alike(remote.name, local, entity.name)
     if remote.id == title and local.name == entity.title:
         name, reason = max(name, 0.95), _("both name the record")
-    told = evidence.look(remote, local, seen)
+    told = evidence.look(remote, local, held)
     if max(name, told.strength) < SURE:
         return None
     options, allowed = _best_options(remote, local, told.options)
     if not allowed.possible:
         return None
     mapped = mapping.compile_mapping(local, remote, allowed.directions[0], options)
-    fits = evidence.share_that_fits(mapped, seen, around)
+    fits = evidence.share_that_fits(mapped, held, around)
     if fits < FITS:
         return None
     why = [one for one in (reason if name else "", told.reason if told.strength or options else "") if one]
@@ -103,7 +104,7 @@ def _one_way_if_lossy(
     one: Suggestion,
     schema: Schema,
     entity: registry.Entity,
-    seen: Mapping[str, Sequence[Value]],
+    held: Mapping[str, Sequence[Value]],
     around: mapping.Context,
     reads_back: roundtrip.ReadsBack,
 ) -> Suggestion:
@@ -112,7 +113,7 @@ def _one_way_if_lossy(
     if one.direction != "both" or remote is None:
         return one
     mapped = mapping.compile_mapping(entity.fields[one.local], remote, "both", one.options)
-    trips = [roundtrip.from_there(mapped, value, around, reads_back) for value in seen[one.remote]]
+    trips = [roundtrip.from_there(mapped, value, around, reads_back) for value in held[one.remote]]
     if all(trip.survives for trip in trips):
         return one
     reason = _("%(reason)s; only in, because some values would not survive the way back") % {"reason": one.reason}

@@ -22,6 +22,7 @@ from crm import registry
 from integrations.adapters.base import Field as RemoteField
 from integrations.sync.merge import Rule, Waiting
 from integrations.sync.transforms import Chain, Mismatch, chain
+from integrations.sync.transforms import bridge as steps_between
 from integrations.sync.transforms.base import type_words
 from values import Type, Unfit, Value
 
@@ -100,6 +101,13 @@ def fit(remote: RemoteField, local: registry.Field, options: Mapping[str, Any] |
         reason = " ".join(part for part in (base.reason, steps.why) if part)
         return Fit((), reason or _("These steps run in opposite directions."))
     return Fit(directions, base.reason or steps.why, tuple(steps.loses) if "both" in directions else ())
+
+
+def bridge(remote: RemoteField, local: registry.Field) -> dict[str, Any]:
+    """Options with the step that makes an impossible pair possible; {} where none does, or none is needed."""
+    if fit(remote, local).possible:
+        return {}
+    return steps_between(remote.type, local.type, lambda options: fit(remote, local, options).possible)
 
 
 def _fit_of_types(remote: RemoteField, local: registry.Field, steps: Chain) -> Fit:

@@ -1,7 +1,7 @@
 """The mapping of one stream as a form: a row per remote field, what it may be paired with, and real values beside it.
 
-The form's state travels in its own fields (remote, local, direction: one of each per row), so that an edit can be drawn
-without being saved, with and without JavaScript.
+The form's state travels in its own fields (remote, local, direction, row, was: one of each per row, and the steps as in
+`transforms`), so that an edit can be drawn without being saved, with and without JavaScript.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from integrations.adapters.base import Field as RemoteField
 from integrations.adapters.registry import adapter_class
 from integrations.models import FieldMapping, Stream
 from integrations.services import preview as previewing
-from integrations.services import streams
+from integrations.services import samples, streams
 from integrations.services.connect import Refused
+from integrations.services.suggestions import seen
 from integrations.sync import mapping
 from integrations.sync.fields import schema_of
 from integrations.sync.mapping import type_words
+from integrations.sync.transforms import wanted_steps
+from integrations.ui import transforms
 from integrations.ui.shown import Shown
 from values import Type
 
@@ -32,11 +35,12 @@ TURNS = ("both", "import", "export")
 
 @dataclass(slots=True)
 class Choice:
-    """One pair as it stands in the form; local "" is a field that is not synced."""
+    """One pair as it stands in the form; local "" is a field that is not synced. options: as in FieldMapping."""
 
     remote: str
     local: str = ""
     direction: str = "both"
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,7 +61,7 @@ class Mapper:
     @classmethod
     def of(cls, stream: Stream) -> Mapper:
         """As it is saved."""
-        saved = [Choice(one.remote, one.local, one.direction) for one in stream.mappings.all()]
+        saved = [Choice(one.remote, one.local, one.direction, one.options) for one in stream.mappings.all()]
         mapper = cls(stream, saved, registry.entity(stream.entity))
         if (
             stream.problem_code == errors.SchemaChanged.code
@@ -70,14 +74,31 @@ class Mapper:
         """As it stands in the form."""
         lists = (data.getlist(name) for name in ("remote", "local", "direction"))
         choices = [Choice(*one) for one in zip(*lists, strict=False)]
-        return cls(stream, choices, registry.entity(stream.entity))
+        saved = {(one.remote, one.local): one.options for one in stream.mappings.all()}
+        for one in choices:
+            one.options = saved.get((one.remote, one.local), {})
+        mapper = cls(stream, choices, registry.entity(stream.entity))
+        for row, was, one in zip(data.getlist("row"), data.getlist("was"), choices, strict=False):
+            mapper._take_steps(one, was, transforms.posted(data, row))
+        mapper._complete()
+        return mapper
+
+    def _take_steps(self, one: Choice, was: str, steps: list[dict[str, Any]]) -> None:
+        """As in the form; a field that was just chosen gets the steps that its values call for."""
+        described, remote = self.entity.fields.get(one.local), self.remotes.get(one.remote)
+        if one.local == was:
+            one.options = {name: value for name, value in one.options.items() if name not in ("values", "transforms")}
+            one.options |= {"transforms": steps} if steps else {}
+        elif described and remote and not one.options:
+            one.options = streams.steps_for(self.stream, remote, described)
 
     # --- edits ----------------------------------------------------------------------------------------------------
 
     def do(self, what: str) -> None:
-        """turn:<remote>, remove:<remote>, create:<local>, suggest, refresh. Raises Refused."""
+        """turn:<remote>, in:<remote>, remove:<remote>, drop:<step>:<remote>, create:<local>, suggest, refresh. Raises Refused."""
         verb, _colon, target = what.partition(":")
-        edit = {"turn": self._turn, "remove": self._remove, "create": self._create}.get(verb)
+        edit = {"turn": self._turn, "in": self._only_in, "remove": self._remove, "drop": self._drop,
+                "create": self._create}.get(verb)  # fmt: skip
         if edit:
             edit(target)
         elif verb == "suggest":
@@ -93,10 +114,10 @@ class Mapper:
             self.error = str(refused)
 
     def wanted(self) -> list[dict[str, Any]]:
-        """For `streams.set_mappings`; what is saved with a pair and not shown here (its options, its rule) stays."""
+        """For `streams.set_mappings`; what is saved with a pair and not shown here (its rule) stays."""
         kept = {(one.remote, one.local): one for one in self.stream.mappings.all()}
         return [
-            {"remote": one.remote, "local": one.local, "direction": one.direction}
+            {"remote": one.remote, "local": one.local, "direction": one.direction, "options": one.options}
             | _unseen(kept.get((one.remote, one.local)))
             for one in self.choices
             if one.local
@@ -108,10 +129,28 @@ class Mapper:
                 ways = [way for way in TURNS if way in self._fit(one).directions] or [one.direction]
                 one.direction = ways[(ways.index(one.direction) + 1) % len(ways)] if one.direction in ways else ways[0]
 
+    def _only_in(self, remote: str) -> None:
+        for one in self.choices:
+            if one.remote == remote and "import" in self._fit(one).directions:
+                one.direction = "import"
+
     def _remove(self, remote: str) -> None:
         for one in self.choices:
             if one.remote == remote:
-                one.local = ""
+                one.local, one.options = "", {}
+
+    def _drop(self, target: str) -> None:
+        """Take one step away."""
+        number, _colon, remote = target.partition(":")
+        for one in self.choices:
+            if one.remote == remote:
+                steps = wanted_steps(one.options)
+                kept = [step for at, step in enumerate(steps) if str(at) != number]
+                one.options = {
+                    name: value for name, value in one.options.items() if name not in ("values", "transforms")
+                }
+                one.options |= {"transforms": kept} if kept else {}
+        self._complete()
 
     def _create(self, local: str) -> None:
         described = self.entity.fields.get(local)
@@ -131,7 +170,7 @@ class Mapper:
         for found in streams.suggested(self.stream):
             one = by_remote.get(found.remote)
             if one and not one.local and found.local not in taken:
-                one.local, one.direction = found.local, found.direction
+                one.local, one.direction, one.options = found.local, found.direction, found.options
 
     def _described_anew(self) -> None:
         previewing.forget(self.stream)
@@ -152,34 +191,37 @@ class Mapper:
 
     def _fit(self, one: Choice, local: str = "") -> mapping.Fit:
         described = self.entity.fields.get(local or one.local)
-        return mapping.fit(self.remotes[one.remote], described) if described else mapping.Fit()
+        options = {} if local else one.options
+        return mapping.fit(self.remotes[one.remote], described, options) if described else mapping.Fit()
 
     # --- what the page shows ----------------------------------------------------------------------------------------
 
     def context(self) -> dict[str, Any]:
         """For integrations/_mapper.html."""
+        looked, problem = self._previewed()
         self.reasons = {(s.remote, s.local): s.reason for s in streams.suggested(self.stream)}
-        rows, problem = self._previewed()
-        samples = self._samples(rows)
-        mapped = [self._row(one, samples) for one in self.choices if one.local]
+        rows, examples, losses = looked.rows, self._samples(looked.rows), self._losses(looked.losses)
+        mapped = [self._row(one, examples, losses) for one in self.choices if one.local]
         return {
             "stream": self.stream,
             "error": self.error,
             "gone": [self._gone_name(one) for one in self.gone],
             "rows": mapped,
-            "unmapped": [self._row(one, samples) for one in self.choices if not one.local],
+            "unmapped": [self._row(one, examples, losses) for one in self.choices if not one.local],
             "creatable": self._creatable(),
             "preview": self._table(rows),
             "preview_problem": problem,
             "counts": {"mapped": len(mapped), "all": len(self.choices)},
         }
 
-    def _row(self, one: Choice, samples: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, one: Choice, examples: dict[str, Any], losses: dict[str, Any]) -> dict[str, Any]:
         remote, allowed = self.remotes[one.remote], self._fit(one)
+        number = self.choices.index(one)
         described = self.entity.fields.get(one.local)
         taken = {other.local for other in self.choices if other is not one and other.local}
         return {
             "id": remote.id,
+            "number": number,
             "there": remote.name,
             "there_type": type_words(remote.type),
             "note": _(remote.note) if remote.read_only and remote.note else "",
@@ -194,7 +236,13 @@ class Mapper:
             "impossible": bool(one.local) and not allowed.possible,
             "suggested": self.reasons.get((one.remote, one.local), ""),
             "options": self._options(remote, one.local, taken),
-            "sample": samples.get(one.local) if one.local else None,
+            "sample": examples.get(one.local) if one.local else None,
+            "losses": losses.get(one.local) if one.direction == "both" else None,
+            "may_flow_in": "import" in allowed.directions,
+            "loses": allowed.loses if one.direction == "both" else (),
+            "steps": transforms.drawn(number, one.options, remote, described, self._seen(remote))
+            if described
+            else None,
         }
 
     def _options(self, remote: RemoteField, chosen: str, taken: set[str]) -> dict[str, list[dict[str, str]]]:
@@ -205,7 +253,7 @@ class Mapper:
             option = {"value": local.name, "label": local.label, "type": type_words(local.type), "reason": fit.reason}
             if local.name in taken and local.name != chosen:
                 others.append(option | {"reason": _("paired with another field")})
-            elif fit.possible or local.name == chosen:
+            elif fit.possible or local.name == chosen or mapping.bridge(remote, local):
                 fitting.append(option)
             else:
                 others.append(option)
@@ -226,11 +274,14 @@ class Mapper:
             and local.label.casefold() not in names
         ]
 
-    def _previewed(self) -> tuple[list[previewing.Row], str]:
+    def _previewed(self) -> tuple[previewing.Preview, str]:
         try:
-            return previewing.preview(self.stream, self.entity, self.wanted()).rows, ""
+            return previewing.preview(self.stream, self.entity, self.wanted()), ""
         except Refused as refused:
-            return [], str(refused)
+            return previewing.Preview([], []), str(refused)
+
+    def _seen(self, remote: RemoteField) -> list[Any]:
+        return seen(remote, samples.known(self.stream.integration, self.stream.collection) or [])
 
     def _table(self, rows: list[previewing.Row]) -> dict[str, Any]:
         """The first records as they would look here. Names what does not fit."""
@@ -259,9 +310,10 @@ class Mapper:
     def _samples(self, rows: list[previewing.Row]) -> dict[str, dict[str, Any]]:
         """{local field: there -> here -> back} of the first record that has a value, those that lose something first."""
         found: dict[str, previewing.Cell] = {}
+        flows_in = {one.local for one in self.choices if one.direction != "export"}
         for row in rows:
             for cell in row.cells:
-                if cell.there in (None, "", []) or cell.waits or cell.problem:
+                if cell.there in (None, "", []) or cell.waits or cell.problem or cell.local not in flows_in:
                     continue
                 if cell.local not in found or (found[cell.local].survives and not cell.survives):
                     found[cell.local] = cell
@@ -277,6 +329,37 @@ class Mapper:
             for name, cell in found.items()
         }
 
+    def _losses(self, losses: list[previewing.Loss]) -> dict[str, dict[str, Any]]:
+        """{local field: the first value of either side that would not survive, and how many there are}."""
+        entity = self.stream.entity
+        ours = [(one.local, value) for one in losses for value in
+                ((one.before, one.after) if one.side == "here" else (one.between,))]  # fmt: skip
+        shown = Shown({entity: [{local: value} for local, value in ours]})
+        remote_of = {one.local: self.remotes[one.remote] for one in self.choices if one.local}
+
+        def here(local: str, value: Any) -> str:
+            return shown.text(entity, local, value)
+
+        def there(local: str, value: Any) -> str:
+            return shown.remote_text(entity, remote_of[local], value)
+
+        found: dict[str, dict[str, Any]] = {}
+        for one in losses:
+            kept = found.setdefault(one.local, {"count": 0, "examples": {}})
+            kept["count"] += 1
+            home, abroad = (here, there) if one.side == "here" else (there, here)
+            kept["examples"].setdefault(
+                one.side,
+                {
+                    "side": one.side,
+                    "before": home(one.local, one.before),
+                    "between": abroad(one.local, one.between),
+                    "after": home(one.local, one.after),
+                    "problem": one.problem,
+                },
+            )
+        return found
+
     def _gone_name(self, one: Choice) -> str:
         saved = next((m.remote_name for m in self.stream.mappings.all() if m.remote == one.remote), "")
         return saved or one.remote
@@ -284,4 +367,4 @@ class Mapper:
 
 def _unseen(old: FieldMapping | None) -> dict[str, Any]:
     """What a saved pair has beside what the mapper shows."""
-    return {"options": old.options, "policy": old.policy, "critical": old.critical} if old else {}
+    return {"policy": old.policy, "critical": old.critical} if old else {}

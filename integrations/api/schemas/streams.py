@@ -348,6 +348,7 @@ class Suggestion(Schema):
                     "direction": "both",
                     "score": 1.0,
                     "reason": "same name, same kind of value",
+                    "options": {},
                 }
             ]
         }
@@ -459,6 +460,9 @@ class Pair(Schema):
     local: str
     directions: list[DIRECTION]
     reason: str
+    options: dict[str, Any] = Field(
+        description="Of a pair that is impossible as it is: the transform that makes it possible."
+    )
 
 
 class PreviewCell(Schema):

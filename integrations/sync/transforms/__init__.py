@@ -6,7 +6,7 @@ tests/integrations/sync/test_transforms.py are made from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -48,8 +48,36 @@ def wanted_steps(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     steps = list(options.get("transforms") or [])
     if options.get("values"):
-        steps.insert(0, {"name": choices.VALUES.name, "pairs": options["values"]})
+        steps.insert(0, {"name": choices.VALUES.name, "pairs": [list(pair) for pair in options["values"].items()]})
     return steps
+
+
+def in_full(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without short forms: two that mean the same are equal."""
+    rest = {name: value for name, value in options.items() if name not in ("values", "transforms")}
+    return rest | {"transforms": wanted_steps(options)}
+
+
+def cleaned(options: Mapping[str, Any], takes: Type, wanted: Type) -> dict[str, Any]:
+    """Options as they are stored: every setting in its form, without those that are the default. Raises Mismatch."""
+    if not options.get("transforms"):
+        return {name: value for name, value in options.items() if name != "transforms"}
+    steps = [
+        {"name": step.transform.name}
+        | {one.name: step.params[one.name] for one in step.transform.parameters if step.params[one.name] != one.default}
+        for step in chain(options, takes, wanted).steps
+    ]
+    return dict(options) | {"transforms": steps[1:] if options.get("values") else steps}
+
+
+def bridge(takes: Type, wanted: Type, fits: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+    """Options with the one step that would make a pair possible, as it comes; {} where none does."""
+    usual = [one for one in TRANSFORMS.values() if one.invertible and one is not choices.VALUES]
+    for one in [*usual, choices.VALUES]:
+        options = {"transforms": [{"name": one.name}]}
+        if takes in one.takes and one.gives(takes, wanted) != takes and fits(options):
+            return options
+    return {}
 
 
 def chain(options: Mapping[str, Any], takes: Type, wanted: Type) -> Chain:

@@ -90,4 +90,24 @@ def form_of(response):
         data["direction"].append(re.search(r'name="direction" value="([^"]*)"', row).group(1))
         chosen = re.search(r'<option value="([^"]*)" selected', row)
         data["local"].append(unescape(chosen.group(1)) if chosen else "")
+        _steps_of(row, data)
     return data
+
+
+def _steps_of(row, data):
+    """The steps of one row: hidden fields, inputs that are filled in or checked, options that are selected."""
+    import re
+    from html import unescape
+
+    named = r'name="(row|was|(?:steps|add)-\d+|\d+-\d+-[\w-]+)"'
+    for tag, rest in re.findall(
+        r"<(input|select)\b([^>]*>(?:(?<=>)(?:(?!</select>|<input|<select).)*)?)", row, re.DOTALL
+    ):
+        name = re.search(named, rest)
+        if not name or (tag == "input" and 'type="checkbox"' in rest and " checked" not in rest.split(">")[0]):
+            continue
+        if tag == "select":
+            found = re.search(r'<option value="([^"]*)" selected', rest) or re.search(r'<option value="([^"]*)"', rest)
+        else:
+            found = re.search(r'value="([^"]*)"', rest)
+        data.setdefault(name.group(1), []).append(unescape(found.group(1)) if found else "on")
