@@ -23,7 +23,7 @@ from crm.models import Contact
 from integrations.models import RecordLink, SyncLog
 from integrations.scheduling import dispatch, due
 from integrations.scheduling.models import Due
-from integrations.services import connect, lifecycle, streams
+from integrations.services import connect, lifecycle, plans, streams
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
@@ -73,7 +73,8 @@ def worker(live_environment: dict[str, str], tmp_path: Path, sandbox: Any) -> It
 
 
 @pytest.fixture
-def integration(live_tenant: Any, sandbox_notion: Any) -> Any:
+def draft(live_tenant: Any, sandbox_notion: Any) -> Any:
+    """140 contacts there, 30 others here; nothing has run."""
     sandbox_notion.seed("crm", contacts=140)
     sandbox_notion.limit(None)
     for number in range(30):
@@ -82,8 +83,13 @@ def integration(live_tenant: Any, sandbox_notion: Any) -> Any:
     connect.connect(made, {"token": "ntn_sandbox_demo"})
     tables = {c.name: c.id for c in streams.collections(made)}
     streams.add(made, tables["Contacts"], "contact")
-    lifecycle.activate(made)
     return made
+
+
+@pytest.fixture
+def integration(draft: Any) -> Any:
+    lifecycle.activate(draft)
+    return draft
 
 
 def until(true: Callable[[], bool], workers: Any = ()) -> None:
@@ -134,6 +140,37 @@ def test_killed_worker_is_followed_by_another(worker, integration, sandbox_notio
     agree(sandbox_notion)
     found = next(row for row in sandbox_notion.rows("Contacts", limit=1000) if row["values"]["Name"] == "Only here 7")
     assert found["values"]["Phone"] == "+33 1 23 45"
+
+
+def test_killed_in_an_approved_plan_it_goes_on_with_exactly_that(worker, draft, sandbox_notion, live_tenant):
+    plan = plans.ask(draft, "Ada")
+    assert plans.make(plan.pk) == "ready"
+    plan.refresh_from_db()
+    assert plan.lines.count() == 170
+    plans.approve(plan, "Ada")
+    began = requests_of(sandbox_notion)
+    sandbox_notion.fail(fault="slow", times=None, seconds=0.15)
+    first = worker()
+    until(lambda: requests_of(sandbox_notion) >= began + 20, [first])  # in the middle of the writes
+    first.kill()
+    assert SyncLog.objects.get().state == "running"
+    sandbox_notion.clear_faults()
+    Contact.objects.create(name="Not planned", email="not.planned@example.com")  # meanwhile, a person
+    Due.objects.update(woken_at=None)
+    second = worker()
+    until(lambda: plans_over(draft) and is_over(draft), [first, second])
+    there = [row["values"]["Name"] for row in sandbox_notion.rows("Contacts", limit=1000)]
+    assert len(there) == 170 and "Not planned" not in there
+    assert SyncLog.objects.filter(trigger="plan").count() == 1  # the same run went on
+    assert set(plan.lines.values_list("outcome", flat=True)) == {"done"}
+    due.ask(draft.pk)
+    until(lambda: SyncLog.objects.filter(state="done").count() >= 2 and is_over(draft), [second])
+    names = Counter(row["values"]["Name"] for row in sandbox_notion.rows("Contacts", limit=1000))
+    assert names == Counter(Contact.objects.values_list("name", flat=True)) and names["Not planned"] == 1
+
+
+def plans_over(integration: Any) -> bool:
+    return not integration.plans.exclude(state="done").exists()
 
 
 @pytest.mark.parametrize("meanwhile", ["edited", "deleted"])
