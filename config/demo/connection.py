@@ -1,7 +1,10 @@
-"""The demo tenant's connection to the sandbox's Notion, made through the same services as the wizard's."""
+"""The demo tenant's connection to the sandbox's Notion, made through the same services as the wizard's; our apps there."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance
 from integrations.sandbox.notion.base import DEMO_TOKEN
 from integrations.services import connect, lifecycle, streams
@@ -9,6 +12,15 @@ from integrations.services import connect, lifecycle, streams
 #: Collection -> entity, and the field that says who is who. Branches share a website, so companies go by name.
 PAIRS = {"Contacts": ("contact", "email"), "Companies": ("company", "name")}
 BY = "Raccord"
+
+
+def enter_app(slug: str) -> None:
+    """What staff would do: our app at the sandbox's provider, so that people can connect by signing in there."""
+    app = Provider.objects.filter(slug=slug, client_id="").first()
+    played = import_module(f"integrations.sandbox.{slug}.base")
+    if app and hasattr(played, "CLIENT_ID"):
+        app.client_id, app.client_secret = played.CLIENT_ID, played.CLIENT_SECRET
+        app.save(update_fields=["client_id", "client_secret"])
 
 
 def ensure() -> bool:

@@ -20,6 +20,7 @@ from integrations.adapters import errors
 from integrations.adapters.base import OAuth
 from integrations.adapters.registry import adapters
 from integrations.catalog.models import Provider
+from integrations.secrets import Secret
 from integrations.transport.http import Transport
 
 
@@ -37,7 +38,7 @@ class OurApp:
     slug: str
     oauth: OAuth
     client_id: str
-    client_secret: str
+    sealed: Secret | None
 
     @classmethod
     def at(cls, slug: str) -> Self | None:
@@ -46,7 +47,12 @@ class OurApp:
         row = Provider.objects.filter(slug=slug, is_active=True, is_present=True).first() if oauth else None
         if oauth is None or row is None or not row.client_id:
             return None
-        return cls(slug, oauth, row.client_id, row.client_secret.open() if row.client_secret else "")
+        return cls(slug, oauth, row.client_id, row.client_secret)
+
+    @property
+    def client_secret(self) -> str:
+        """ "" of an app that has none: a public client."""
+        return self.sealed.open() if self.sealed else ""
 
     def url(self, documented: str) -> str:
         """PROVIDER_BASE_URLS stands for whatever host the provider documents."""
@@ -158,16 +164,16 @@ def refresh(app: OurApp, refresh_token: str) -> Tokens:
 
 
 def _ask(app: OurApp, given: dict[str, str], secrets: list[str]) -> Tokens:
-    headers = {"Accept": "application/json"}
-    if app.oauth.client == "basic" and app.client_secret:
+    headers, client_secret = {"Accept": "application/json"}, app.client_secret
+    if app.oauth.client == "basic" and client_secret:
         # RFC 6749 2.3.1: both parts are form-encoded before they are joined.
-        pair = f"{quote(app.client_id, safe='')}:{quote(app.client_secret, safe='')}"
+        pair = f"{quote(app.client_id, safe='')}:{quote(client_secret, safe='')}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     else:
         given = given | {"client_id": app.client_id}
-        given |= {"client_secret": app.client_secret} if app.client_secret else {}
+        given |= {"client_secret": client_secret} if client_secret else {}
     url, now = app.url(app.oauth.token_url), timezone.now()
-    with closing(_transport(app, url, [app.client_secret, *secrets])) as transport:
+    with closing(_transport(app, url, [client_secret, *secrets])) as transport:
         body: dict[str, Any] = {"json": given} if app.oauth.body == "json" else {"data": given}
         answer = transport.client.post(url, headers=headers, **body).json()
     if not isinstance(answer, dict):

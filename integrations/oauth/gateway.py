@@ -55,8 +55,6 @@ def leave(integration: IntegrationInstance, tenant: Tenant, user: User) -> str:
     app = OurApp.at(integration.provider)
     if app is None:
         raise Refused(_("This tool cannot be connected by signing in there."), code="no_oauth_app")
-    now = timezone.now()
-    Visit.objects.filter(began_at__lt=now - 2 * LASTS).delete()
     verifier = secrets.token_urlsafe(64)
     visit = Visit.objects.create(
         id=uuid4(),
@@ -65,9 +63,14 @@ def leave(integration: IntegrationInstance, tenant: Tenant, user: User) -> str:
         user=user,
         integration_id=integration.pk,
         verifier=verifier,
-        began_at=now,
+        began_at=timezone.now(),
     )
     return app.authorize_url(str(visit.pk), redirect_uri(integration.provider), verifier)
+
+
+def forget() -> None:
+    """Visits that can lead nowhere any more, with what they hold."""
+    Visit.objects.filter(began_at__lt=timezone.now() - 2 * LASTS).delete()
 
 
 # --- back -------------------------------------------------------------------------------------------------------------

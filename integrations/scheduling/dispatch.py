@@ -142,6 +142,12 @@ def prune(schema: str) -> None:
             wishes.follow_all()
 
 
+def forget_visits() -> None:
+    from integrations.oauth import gateway
+
+    gateway.forget()
+
+
 def renew_idle(schema: str) -> int:
     from integrations.oauth import idle
 

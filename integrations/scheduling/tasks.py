@@ -58,7 +58,8 @@ def prune_tenant(schema: str) -> None:
 
 @shared_task(acks_late=True, ignore_result=True)
 def renew_idle() -> None:
-    """Renew the grants that no sync uses, of every tenant in a task of its own."""
+    """Renew the grants that no sync uses, of every tenant in a task of its own; forget old ways to a provider and back."""
+    dispatching.forget_visits()
     for schema in dispatching.schemas():
         renew_idle_of.apply_async(args=[schema], retry=False)
 

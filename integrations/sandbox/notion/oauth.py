@@ -207,7 +207,7 @@ def _consent(world: NotionWorld, params: dict[str, str]) -> str:
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<title>Connect to Notion (sandbox)</title><style>:root{color-scheme:light dark}"
+        "<title>Connect to Notion (sandbox)</title><link rel=icon href='data:,'><style>:root{color-scheme:light dark}"
         "body{font:16px/1.5 system-ui;max-width:28rem;margin:10vh auto;padding:0 1rem}label{display:block}"
         "select,button{font:inherit;padding:.4rem .8rem;margin:.6rem .4rem .6rem 0}"
         "button[value=allow]{background:#b45309;color:#fff;border:0;border-radius:.4rem}</style>"

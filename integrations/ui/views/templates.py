@@ -25,7 +25,7 @@ from tenants.access import require_role
 def choose(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Which template, and where its tables shall stand."""
     integration = get_object_or_404(IntegrationInstance, pk=pk)
-    if not templates.offered(integration) or not integration.credentials:
+    if not templates.offered(integration) or not integration.has_key:
         raise Http404("this tool makes no tables")
     places, problem = [], ""
     try:

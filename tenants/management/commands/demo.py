@@ -40,8 +40,10 @@ class Command(BaseCommand):
         from config.demo import connection
         from integrations.services.connect import Refused
 
-        base_url = settings.PROVIDER_BASE_URLS.get("notion", "")
-        if urlsplit(base_url).hostname not in HERE:
+        played = [slug for slug, url in settings.PROVIDER_BASE_URLS.items() if urlsplit(url).hostname in HERE]
+        for slug in played:
+            connection.enter_app(slug)
+        if "notion" not in played:
             return  # the sandbox's token is for the sandbox
         try:
             if connection.ensure():

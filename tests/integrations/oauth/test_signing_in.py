@@ -12,6 +12,7 @@ from django_tenants.utils import tenant_context
 
 from integrations.models import Grant, IntegrationInstance, Status
 from integrations.oauth.models import Visit
+from integrations.scheduling import tasks
 from integrations.services import connect, discovery, streams
 from tenants.models import Membership
 from tests.clients import HostClient
@@ -76,6 +77,9 @@ def test_a_state_works_once_for_its_provider_and_for_a_while(begin):
     assert HostClient().get(late[late.index("/oauth/") :]).status_code == 400
     for forged in ("", "state=&code=x", "state=nonsense&code=x", f"state={Visit.objects.first().handle}&code=x"):
         assert HostClient().get(f"/oauth/notion/callback?{forged}").status_code == 400
+    Visit.objects.update(began_at=timezone.now() - timedelta(hours=1))
+    tasks.renew_idle()
+    assert not Visit.objects.exists()
 
 
 def test_a_handle_works_once(tenant_client, begin):
