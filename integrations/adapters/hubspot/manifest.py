@@ -86,6 +86,7 @@ MANIFEST = Manifest(
     limits=(RateLimit(100, 10), RateLimit(5, 1, path=r"/search$"), RateLimit(250_000, 86_400)),
     hooks=Hooks(
         "app",
+        signed="client",
         help=_(
             "In the settings of your app in HubSpot, open Webhooks and enter this address. Then subscribe to creation, deletion, "
             "restore, merge, propertyChange and associationChange of contacts, companies and deals. HubSpot signs its calls with "

@@ -111,7 +111,10 @@ class Pushing:
                 more, fewer = write.links_to_change(association, wanted, held.get(ident, {}))
                 adds += [(ident, to, types) for to, types in more]
                 drops += [(ident, to) for to in fewer]
-            refused = calls.link(self.collection, association.target, adds)
+            try:
+                refused = calls.link(self.collection, association.target, adds)
+            except (errors.InvalidRecord, errors.NotFound) as error:
+                refused = [{"message": str(error)}]
             calls.unlink(self.collection, association.target, drops)
             for problem in refused:
                 self._refuse_link(batch, place_of, adds, association, problem)
@@ -161,6 +164,8 @@ class Pushing:
             answer = send(self.collection, traced)
         except OF_RECORDS as error:
             return {}, dict.fromkeys(inputs, error)
+        except errors.NotFound as error:
+            return {}, dict.fromkeys(inputs, self._not_found(error))
         by_id = {str(body["id"]): place for place, body in inputs.items() if "id" in body}
         by_marker = {change.marker: place for place, change in enumerate(batch) if change.marker}
         done: dict[int, Body] = {}
@@ -178,6 +183,11 @@ class Pushing:
         for place in inputs.keys() - done.keys() - refused.keys():
             refused[place] = errors.OutcomeUnknown("HubSpot's answer does not say what became of this record")
         return done, refused
+
+    def _not_found(self, error: errors.NotFound) -> errors.InvalidRecord:
+        """The object type itself, which stops the stream, or a record that one of these names?"""
+        self.adapter.catalogue.described(self.collection, fresh=True)
+        return errors.InvalidRecord(str(error))
 
     def _answer(self, batch: Sequence[Change], answers: Mapping[int, Body]) -> None:
         """Read again, for the answer of a write holds what was sent; where that fails, it has to do."""

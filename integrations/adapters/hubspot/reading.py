@@ -81,9 +81,9 @@ def changes(search: Search, modified: str, cursor: Cursor) -> Iterator[tuple[lis
         if state.began is None and now:
             state = replace(state, began=_ms(now))
         if len(rows) < SIZE:
-            yield rows, settled(state, rows)
+            yield rows, settled(state, [_ms(changed(row, modified)) for row in rows])
             return
-        onward = min(_ms(changed(row)) for row in rows[-TAIL:])
+        onward = min(_ms(changed(row, modified)) for row in rows[-TAIL:])
         if onward > at:
             state = replace(state, at=onward)
             yield rows, state
@@ -117,22 +117,24 @@ def archived(page: Listing, cursor: Cursor) -> Iterator[list[Row]]:
             return
 
 
-def settled(state: Cursor, rows: list[Row] | None = None) -> Cursor:
+def settled(state: Cursor, seen: list[int] | None = None) -> Cursor:
     """The durable cursor after a reading that came to its end.
 
-    What changed more than LAG before it began has certainly been seen. Without a clock in the answers, what was seen tells.
+    What changed more than LAG before it began has certainly been seen. Without a clock in the answers, the times that were `seen`
+    tell.
     """
     if state.began is not None:
         edge = state.began
-    elif rows:
-        edge = max(_ms(changed(row)) for row in rows)
+    elif seen:
+        edge = max(seen)
     else:
         edge = state.at or 0
     return Cursor(max(state.since, edge - _span(LAG), _ms(EPOCH)))
 
 
-def changed(row: Row) -> dt.datetime:
-    return dt.datetime.fromisoformat(row["updatedAt"])
+def changed(row: Row, modified: str) -> dt.datetime:
+    """By the property that is searched and sorted by, which always comes along."""
+    return dt.datetime.fromisoformat(row["properties"].get(modified) or row["updatedAt"])
 
 
 def _archived(row: Row) -> dt.datetime:

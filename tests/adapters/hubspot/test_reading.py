@@ -148,7 +148,7 @@ def test_every_type_is_read_by_its_own_time(connect, control, collection):
 
 def row(ident, at):
     moment = reading.dt.datetime.fromtimestamp(at / 1000, reading.dt.UTC)
-    return {"id": str(ident), "updatedAt": moment.isoformat()}
+    return {"id": str(ident), "properties": {"x": moment.isoformat()}}
 
 
 def test_results_out_of_order_skip_nothing(monkeypatch):
@@ -158,7 +158,7 @@ def test_results_out_of_order_skip_nothing(monkeypatch):
 
     def search(body):
         bound = int(body["filterGroups"][0]["filters"][0]["value"])
-        found = [one for one in rows if reading._ms(reading.changed(one)) >= bound][:20]
+        found = [one for one in rows if reading._ms(reading.changed(one, "x")) >= bound][:20]
         if len(found) == 20 and bound < 1_700_000_000_030:
             found[-1] = rows[-1]
         return found, None
@@ -177,6 +177,6 @@ def test_cursor_survives_as_text():
 
 def test_without_a_clock_what_was_seen_tells():
     at = 1_800_000_000_000
-    after = reading.settled(reading.Cursor(0, at), [row(1, at + 5000)])
+    after = reading.settled(reading.Cursor(0, at), [at, at + 5000])
     assert after == reading.Cursor(at + 5000 - reading._span(reading.LAG))
     assert reading.settled(reading.Cursor(at)) == reading.Cursor(at), "it never goes back"
