@@ -248,7 +248,8 @@ class Batch:
         base_before = dict(link.base_local)
         result = merge(store.rules, pair, policy)
         if self.listed and known_at and record.edited_at and record.edited_at <= known_at:
-            if result.to_local or any(winner != "ask" for winner in result.contested.values()):
+            seen = result.base_remote.items()  # also where it happens to agree with ours: an old value that we went back to
+            if result.to_local or any(theirs != link.base_remote.get(name) for name, theirs in seen):
                 self.doubts.add(record.id)
                 return
         for name, winner in result.contested.items():

@@ -2,7 +2,7 @@
 
     make simulate SEEDS=40 SEED_START=7000
     python -m tests.simulation --seed 7013              one story, with everything that happens
-    python -m tests.simulation --mutant ghosts-forgotten --seeds 150
+    python -m tests.simulation --mutant no-ghosts --seeds 60
     python -m tests.simulation --mutants all            plants every known flaw; each must be caught
 
 Ends with 1 and the shrunk story when a promise is broken, with 2 when the simulation itself breaks down. Uses DATABASE_URL, or
@@ -19,7 +19,8 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 BROKEN_DOWN = 2
@@ -40,32 +41,37 @@ def main() -> int:
 
 
 def _do(options: argparse.Namespace) -> int:
+    start = options.start or 1
+    seeds = [options.seed] if options.seed is not None else range(start, start + (options.seeds or 40))
     if options.mutants:
-        from tests.simulation import mutants
+        with _database() as home:
+            from tests.simulation import planting
 
-        return mutants.trial(options.mutants, options.seeds or mutants.TRIES, options.start)
-    if options.mutant:
-        from tests.simulation import mutants
-
-        mutants.plant(options.mutant)
-    seeds = [options.seed] if options.seed is not None else range(options.start, options.start + (options.seeds or 40))
+            return planting.trial(home, options.mutants, options.seeds, options.start, partial(print, flush=True))
     if options.jobs > 1 and len(seeds) > options.jobs and not os.environ.get("DATABASE_URL"):
         return _side_by_side(options, seeds)
-    with _database() as home:
+    with _database() as home, _planted(options.mutant):
         return _play(home, seeds, options)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seeds", type=int, default=0, help="how many stories (40)")
-    parser.add_argument("--start", type=int, default=1, help="the first seed")
-
+    parser.add_argument("--start", type=int, help="the first seed (1, or one that is known to find the mutant)")
     parser.add_argument("--seed", type=int, help="this story only, told in full")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--mutant", help="plant this flaw first")
-    parser.add_argument("--mutants", help="all, or names: how many seeds until each is caught")
+    parser.add_argument("--mutants", help="all, or names: play until each is found")
     parser.add_argument("--no-shrink", action="store_true")
     return parser.parse_args()
+
+
+@contextmanager
+def _planted(name: str | None) -> Iterator[None]:
+    from tests.simulation import planting
+
+    with planting.planted(name) if name else nullcontext():
+        yield
 
 
 @contextmanager
@@ -88,7 +94,7 @@ def _database() -> Iterator[Any]:
 
 
 def _play(home: Any, seeds: Any, options: argparse.Namespace) -> int:
-    from tests.simulation.story import make_up
+    from tests.simulation.seeds import make_up
     from tests.simulation.teller import tell
 
     began, steps = time.monotonic(), 0

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ADA = Actor("user", "1", "Ada")
 ATTEMPTS = 6  # of a run that was asked for and meets trouble
+CALLS = 6  # runs after which a tool has nothing more to call us for
 
 
 class Deciding:
@@ -100,8 +101,11 @@ class Deciding:
     def rest_with_all(self) -> None:
         """Before everything comes to rest nobody is left out any more."""
         for tool in range(len(self.plays)):
-            self._take_up(tool)
-            self._filter(tool, "", "score", "", "")
+            self.take_all_up(tool)
+
+    def take_all_up(self, tool: int) -> None:
+        self._take_up(tool)
+        self._filter(tool, "", "score", "", "")
 
     @contextmanager
     def paused_stay(self, play: Play) -> Iterator[None]:
@@ -137,6 +141,17 @@ class Deciding:
             assert leases.claim(integration.pk) is None, "doubled: two workers run one integration"
 
         self.second.submit(wake).result()
+
+    def _called(self, tool: int) -> None:
+        """The tool calls us for everything that changes there, our own writes too; each call comes twice, often in a run."""
+        play = self.plays[tool]
+        wake = ("wake", tool)
+        for _ in range(CALLS):
+            writes = play.world.writes
+            self.run(tool, {"during": [("call", 0, wake), ("push", 0, wake), ("push", 1, wake)]})
+            if play.world.writes == writes:
+                return  # nobody calls any more
+        raise AssertionError("restless: what we write calls us again and again")
 
     def _plan(self, tool: int) -> None:
         """Somebody has a plan made."""

@@ -17,6 +17,7 @@ from integrations.models import (
     Conflict,
     Deletions,
     Direction,
+    Ended,
     LinkState,
     Matching,
     RecordLink,
@@ -26,7 +27,7 @@ from integrations.models import (
 )
 from integrations.sync.fields import compiled, context
 from integrations.sync.merge import Waiting, is_empty
-from tests.simulation.here import MODELS, values_of
+from tests.simulation.here import FIELDS, MODELS, values_of
 from tests.simulation.tokens import tokens_in
 from values import Unfit
 
@@ -39,7 +40,7 @@ PARTED = (Deletions.IGNORE, Deletions.UNLINK)
 def faults(plays: Sequence[Play]) -> list[str]:
     """Everything that is wrong, worst first."""
     scene = Scene(plays)
-    found = [*scene.lost(), *scene.unrecorded(), *scene.echoes()]
+    found = [*scene.lost(), *scene.unrecorded(), *scene.echoes(), *scene.undone()]
     for play in plays:
         found += [*scene.doubles_and_gaps(play), *scene.differences(play), *scene.strayed(play)]
         found += [*scene.twins_apart(play), *scene.decided_alone(play), *scene.filled(play)]
@@ -142,6 +143,57 @@ class Scene:
                 told = (line.rules or {}).get(name)
                 if told == "theirs" and tokens_in(before) == tokens_in(after) != set():
                     yield f"echo: {name} of {line.record_id} became {after!r} from {before!r}, which nobody wrote"
+
+    def undone(self) -> Iterable[str]:
+        """No run brings back what a person here has overwritten, empties what nobody emptied, deletes what nobody deleted."""
+        local = self.plays[0].here_people
+        exempt = {str(pk) for pk in SyncLog.objects.filter(trigger="undo").values_list("pk", flat=True)}
+        overwritten: dict[tuple[str, str], set[str]] = {}
+        for entity in MODELS:
+            described = registry.entity(entity)
+            names = [name for name in FIELDS[entity] if name != "company"]
+            for row in FeedRow.objects.filter(entity=entity, operation__in=("update", "delete")).order_by("pk"):
+                if row.operation == "delete":
+                    if row.actor.get("kind") == "run" and row.actor.get("id") not in exempt:
+                        yield from self._deleted_by_nobody(str(row.record_id))
+                    continue
+                old, new = _values(described, row.before), _values(described, row.before | row.after)
+                by_run = row.actor.get("kind") == "run"
+                for name in names:
+                    key, before, after = (str(row.record_id), name), tokens_in(old[name]), tokens_in(new[name])
+                    if old[name] == new[name]:
+                        continue
+                    if not by_run:
+                        overwritten[key] = (overwritten.get(key, set()) | before) - after
+                    elif row.actor.get("id") in exempt or self._may_return(key):
+                        continue
+                    elif after & overwritten.get(key, set()):
+                        yield f"undone: {name} of {key[0]} became {new[name]!r} again, from {old[name]!r}"
+                    elif is_empty(new[name]) and not self._ids_of(key[0]) & {
+                        pk for pk, n in local.emptied if n == name
+                    }:
+                        yield f"undone: {name} of {key[0]} was {old[name]!r}, and nobody emptied it"
+
+    def _deleted_by_nobody(self, pk: str) -> Iterable[str]:
+        deleted = set(self.plays[0].here_people.deleted).union(*(p.deleted_there | p.parted for p in self.plays))
+        if not self._ids_of(pk) & deleted:
+            yield f"undone: {pk} was deleted here, and nobody had deleted it anywhere"
+
+    def _may_return(self, key: tuple[str, str]) -> bool:
+        """After an undo, a conflict about it, or where values only come in."""
+        record, name = key
+        if any(key in play.set_back for play in self.plays):
+            return True
+        if any(str(one.record_id) == record and one.field == name for one in self.conflicts):
+            return True
+        ways = {play.rules.get(name, {}).get("direction", "both") for play in self.plays}
+        ways |= {stream.direction for play in self.plays for stream in play.streams.values()}
+        return Direction.IMPORT in ways
+
+    def _ids_of(self, pk: str) -> set[str]:
+        """This record's on all sides, also of earlier pairs."""
+        known = SyncLogLine.objects.filter(record_id=pk).values_list("remote_id", flat=True)
+        return {pk, *known, *(link.remote_id for link in self.links if str(link.record_id) == pk and link.remote_id)}
 
     # --- every record exists once per side ------------------------------------------------------------------------------------
 
@@ -281,10 +333,15 @@ class Scene:
                 yield f"double: {pk} and {remote_id} are the same and were not paired ({_how(link)})"
 
     def decided_alone(self, play: Play) -> Iterable[str]:
-        """While a person is asked, nobody writes the field."""
+        """While a person is asked, nobody writes the field; nor does that end the question, because then both sides agree."""
         for conflict in self.conflicts:
             stream = next((one for one in play.streams.values() if one.pk == conflict.stream_id), None)
-            if stream is None or not conflict.field or conflict.state != Conflict.State.OPEN:
+            if stream is None or not conflict.field or (str(conflict.record_id), conflict.field) in play.set_back:
+                continue
+            if conflict.state != Conflict.State.OPEN and (conflict.policy, conflict.settled_by) != (
+                "ask",
+                Ended.AGREED,
+            ):
                 continue
             name = play.pairs(stream.entity).get(conflict.field, "")
             remote = play.world.rows.get(conflict.remote_id)
@@ -335,7 +392,11 @@ class _View:
                 yield f"{self.play.name}: {self.entity} {remote_id} is not here ({_how(link)})"
 
     def _is_parted(self, link: RecordLink | None) -> bool:
-        if link is None or link.state not in (LinkState.LEFT, LinkState.UNLINKED, LinkState.GONE):
+        if link is None:
+            return False
+        if link.state == LinkState.LINKED and self.stream.direction == Direction.IMPORT:
+            return str(link.record_id) in self.play.deleted_here  # until somebody there edits it: then it comes back
+        if link.state not in (LinkState.LEFT, LinkState.UNLINKED, LinkState.GONE):
             return False
         return self.parts or bool({str(link.record_id), link.remote_id} & self.play.parted)
 

@@ -191,6 +191,25 @@ class World:
                 old, collection=replace(old.collection, name=f"{name} and all"), fields=fields
             )
 
+    def rename_option(self, collection: str, field_id: str, old: str, new: str) -> list[str]:
+        """An option gets another name: every record that has it reads differently. Answers which.
+
+        Tools that list everything now and then do not call that an edit of the record; others would never show it.
+        """
+        quiet = not (self.profile.versions or (self.profile.incremental and self.profile.tombstones))
+        with self.lock:
+            self.tick += 1
+            having = [row for row in self.alive(collection) if old in (row.values.get(field_id) or ())]
+            for row in having:
+                self.excused |= tokens_in(old) | row.hit.pop(field_id, set())
+                row.values[field_id] = sorted(new if one == old else one for one in row.values[field_id])  # type: ignore[union-attr]
+                row.by[field_id] = (self.tick, "person")
+                if quiet:
+                    self._keep(row, row.edited_at)
+                else:
+                    self._touch(row, [field_id], "person")
+            return [row.id for row in having]
+
     def tell_all(self) -> None:
         """Answers leave nothing out any more; what they left out is listed again."""
         for row in self.rows.values() if self.untold else ():
@@ -315,8 +334,8 @@ class World:
         row.by |= {name: (self.tick, who) for name in names}
         self._keep(row)
 
-    def _keep(self, row: Row) -> None:
-        row.edited_at = self.time(row.edited)
+    def _keep(self, row: Row, edited_at: dt.datetime | None = None) -> None:
+        row.edited_at = edited_at or self.time(row.edited)
         row.past.append((self.tick, replace(row, values=dict(row.values), past=[], by={}, hit={})))
 
     # --- how it holds and shows values -----------------------------------------------------------------------------------

@@ -238,6 +238,30 @@ class Play:
         self.brought_back.add(pk)
         self.log.append(f"{self.name}: restore {pk}")
 
+    def rename_option_there(self, pk: str, number: int) -> None:
+        """One option of this record gets another name, for all that have it."""
+        field = PAIRS["contact"]["tags"]
+        options = self.world.rows[pk].values.get(field) or []
+        if not options:
+            return
+        old, new = options[-1], f"v{number}"  # the last one is shared by many
+        having = self.world.rename_option(CONTACTS.collection.id, field, old, new)
+        if "tags" in self.pairs("contact"):
+            self._wrote("contact.tags there", [new])
+            self.touched_there.update(having)
+        self.log.append(f"{self.name}: option {old} is called {new} now, in {having}")
+
+    def refill_there(self, entity: str) -> None:
+        """The table is emptied and filled anew: the same things, under other ids."""
+        own = OWN[entity]
+        for row in self.world.alive(SCHEMAS[entity].collection.id):
+            values = dict(row.values)
+            self.trash_there(row.id)
+            made = self.world.create(SCHEMAS[entity].collection.id, values)
+            self.there[made] = values.get(own)
+            self._wrote(f"{entity} there", {k: values.get(k) for k in self.pairs(entity).values()})
+            self.log.append(f"{self.name}: again, as {made} {values}")
+
     def remap(self, name: str) -> None:
         """Somebody takes a contact's field out of the mapping, or puts it in again."""
         stream, theirs = self.streams["contact"], PAIRS["contact"][name]

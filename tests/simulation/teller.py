@@ -98,6 +98,13 @@ class Teller(Deciding):
             self.step(step)
         self.rest()
 
+    def _calm(self, tool: int) -> None:
+        """Somebody answers for the tool what waits for an answer, and undoes what was paused or filtered."""
+        play = self.plays[tool]
+        play.world.tell_all()
+        self.take_all_up(tool)
+        Stream.objects.filter(integration=play.integration).update(brake_lifted=True)
+
     def rest(self) -> None:
         """Everybody is left alone, and much time passes."""
         self.log.append("rest")
@@ -224,6 +231,14 @@ class Teller(Deciding):
             field = list(PAIRS[entity].values())[place % len(PAIRS[entity])]
             play.world.rename(SCHEMAS[entity].collection.id, field, f"Name {next(self.local.numbers)}")
 
+    def _option(self, tool: int) -> None:
+        pk = self._pick(tool, "contact", 0)
+        if pk is not None:
+            self.plays[tool].rename_option_there(pk, next(self.local.numbers))
+
+    def _refill(self, tool: int) -> None:
+        self.plays[tool].refill_there("contact")
+
     def _skew(self, where: int, seconds: float) -> None:
         """A clock jumps."""
         if where == HERE:
@@ -275,11 +290,29 @@ class Teller(Deciding):
             play.world.rest()
 
     def _pick(self, where: int, entity: str, number: int) -> str | None:
+        """A number means the same thing on every side, as far as pairs are known; None when it is gone on this side."""
         if where == HERE:
-            ids = self.local.ids(entity)
+            alive = self.local.ids(entity)
         else:
-            ids = [row.id for row in self.plays[where].world.alive(SCHEMAS[entity].collection.id)]
-        return ids[number % len(ids)] if ids else None
+            alive = [row.id for row in self.plays[where].world.alive(SCHEMAS[entity].collection.id)]
+        if not alive or number < 0:
+            return alive[number] if alive else None
+        pairs = [pk for pk, _remote in self._pairs(0, entity)]
+        if where != HERE:
+            remote = dict(self._pairs(where, entity))
+            pairs = [remote[pk] for pk in pairs if pk in remote]
+        known = set(pairs)
+        names = [*pairs, *(one for one in alive if one not in known)]
+        one = names[number % len(names)]
+        return one if one in alive else None
+
+    def _pairs(self, tool: int, entity: str) -> list[tuple[str, str]]:
+        """(record of ours, theirs) of all that are paired, oldest first."""
+        if entity not in self.plays[tool].streams:
+            return []
+        links = RecordLink.objects.filter(stream=self.plays[tool].streams[entity], state=LinkState.LINKED)
+        found = links.exclude(remote_id=None).order_by("pk").values_list("record_id", "remote_id")
+        return [(str(pk), remote_id) for pk, remote_id in found]
 
     # --- runs -----------------------------------------------------------------------------------------------------------------
 

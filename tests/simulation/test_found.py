@@ -1,0 +1,36 @@
+"""Small stories that once ended badly, as they were shrunk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulation.here import PLAIN
+from tests.simulation.story import HERE, Step, Story, Tool
+from tests.simulation.teller import tell
+from tests.simulation.test_simulation import home
+from tests.simulation.themes import ORDINARY, RUN, TAGS
+
+__all__ = ["home"]
+LATE_INDEX = Tool("everything", ("contact",), ORDINARY | {"policy": "newest"}, tuple(PLAIN["contact"]))
+LOST: Step = ("run", 0, {"faults": [(0, "lost", 0, "push")]})
+
+FOUND: dict[str, tuple[Step, ...]] = {
+    # a listing that lagged behind showed the value that somebody had just gone back to, and was believed: it did not go out
+    "back to what an old listing shows": (
+        ("new", HERE, "contact", "sql"),
+        RUN,
+        ("edit", HERE, "contact", 0, TAGS, "sql"),
+        LOST,
+        ("revert", 0, TAGS),
+        RUN,
+        RUN,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_story_ends_well_now(home: Any, name: str) -> None:
+    failure = tell(home, Story((LATE_INDEX,), FOUND[name]))
+    assert failure is None, f"{failure.what}\n{failure.log}"
