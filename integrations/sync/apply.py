@@ -248,7 +248,8 @@ class Batch:
         base_before = dict(link.base_local)
         result = merge(store.rules, pair, policy)
         if self.listed and known_at and record.edited_at and record.edited_at <= known_at:
-            seen = result.base_remote.items()  # also where it happens to agree with ours: an old value that we went back to
+            # also where it agrees with ours: somebody here may have gone back to what an old listing still shows
+            seen = result.base_remote.items()
             if result.to_local or any(theirs != link.base_remote.get(name) for name, theirs in seen):
                 self.doubts.add(record.id)
                 return
