@@ -17,6 +17,7 @@ from pyairtable.formulas import quoted
 
 from integrations.adapters import errors
 from integrations.adapters.airtable import failures, hooks, pushing, reading, translate, write
+from integrations.adapters.airtable.bases import COLLECTION, Bases, base_of
 from integrations.adapters.airtable.manifest import MANIFEST
 from integrations.adapters.base import (
     Account,
@@ -41,9 +42,7 @@ if TYPE_CHECKING:
     from integrations.transport.http import Transport
 
 PAGE_SIZE = 100
-COLLECTION = re.compile(r"(app\w+)/(tbl\w+)")
 RECORD = re.compile(r"rec\w{14}")
-MAY_WRITE = ("edit", "create", "")  # "": the list of bases does not name it
 
 
 class AirtableAdapter(Adapter):
@@ -62,8 +61,7 @@ class AirtableAdapter(Adapter):
             timeout=(5, int(transport.timeout)),
         )
         requests_door.mount(self.api.session, transport)
-        self._tables: dict[str, dict[str, Any]] = {}  # by collection, as the metadata API tells them
-        self._levels: dict[str, str] | None = None  # {base id: what this token may do there}
+        self.bases = Bases(self.api)
 
     # --- account and schema -----------------------------------------------------------------------------------------
 
@@ -73,8 +71,8 @@ class AirtableAdapter(Adapter):
 
     def collections(self) -> list[Collection]:
         found = []
-        for base in self._bases():
-            for table in self._read_base(base["id"]):
+        for base in self.bases.all():
+            for table in self.bases.tables(base["id"]):
                 found.append(self._collection(f"{base['id']}/{table['id']}", table, base["name"]))
         return found
 
@@ -83,17 +81,17 @@ class AirtableAdapter(Adapter):
         found = COLLECTION.search(link_or_id)
         if found is None:
             raise errors.NotFound("this is not a link to an Airtable table")
-        return self._collection(found[0], self._table(found[0], fresh=True))
+        return self._collection(found[0], self.bases.table(found[0], fresh=True))
 
     def describe(self, collection: str) -> Schema:
-        table = self._table(collection, fresh=True)
-        base = _base(collection)
-        return translate.to_schema(self._collection(collection, table), table, base, self._level(base) in MAY_WRITE)
+        table = self.bases.table(collection, fresh=True)
+        home = self._collection(collection, table)
+        return translate.to_schema(home, table, base_of(collection), self.bases.may_write(collection))
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def read(self, collection: str, cursor: str | None, fields: Sequence[str] | None = None) -> Iterator[Page]:
-        translator = translate.Translator(collection, self._table(collection), fields)
+        translator = translate.Translator(collection, self.bases.table(collection), fields)
 
         def ask(formula: str | None, offset: str | None) -> reading.Answer:
             return self._list(collection, translator.asked, formula, offset)
@@ -110,7 +108,7 @@ class AirtableAdapter(Adapter):
         return [found.get(ident) or Record(ident, {}, deleted=True) for ident in known]
 
     def find(self, collection: str, markers: Sequence[str]) -> list[Record]:
-        if self._marker(collection) is None:
+        if self.bases.marker(collection) is None:
             return []
         wanted = [marker for marker in dict.fromkeys(markers) if marker]
         found: dict[str, Record] = {}
@@ -121,12 +119,16 @@ class AirtableAdapter(Adapter):
         return list(found.values())
 
     def _where(self, collection: str, any_of: Sequence[str]) -> list[Record]:
-        translator = translate.Translator(collection, self._table(collection))
+        try:
+            return self._all_of(collection, f"OR({','.join(any_of)})")
+        except errors.SchemaChanged:  # nobody asked for the field that is gone, and the table is described anew by now
+            return self._all_of(collection, f"OR({','.join(any_of)})")
 
-        def ask(formula: str | None, offset: str | None) -> reading.Answer:
-            return self._list(collection, translator.asked, f"OR({','.join(any_of)})", offset)
-
-        listing = reading.pages(ask, reading.Cursor())
+    def _all_of(self, collection: str, formula: str) -> list[Record]:
+        translator = translate.Translator(collection, self.bases.table(collection))
+        listing = reading.pages(
+            lambda _, offset: self._list(collection, translator.asked, formula, offset), reading.Cursor()
+        )
         return [translator.record(row) for rows, _after, _whole in listing for row in rows]
 
     def _list(self, collection: str, fields: Sequence[str], formula: str | None, offset: str | None) -> reading.Answer:
@@ -137,7 +139,7 @@ class AirtableAdapter(Adapter):
         body: dict[str, Any] = {"pageSize": PAGE_SIZE, "fields": list(fields), "returnFieldsByFieldId": True}
         body |= ({"filterByFormula": formula} if formula else {}) | ({"offset": offset} if offset else {})
         try:
-            response = self.api.session.post(self._api_table(collection).urls.records_post, json=body)
+            response = self.api.session.post(self.bases.sdk(collection).urls.records_post, json=body)
         except (failures.Hidden, failures.Refused) as error:
             raise self._why_not_listed(collection, fields, error) from error
         try:
@@ -149,7 +151,7 @@ class AirtableAdapter(Adapter):
     def _why_not_listed(
         self, collection: str, fields: Sequence[str], error: failures.Hidden | failures.Refused
     ) -> errors.AdapterError:
-        known = self._known(collection, fresh=True)  # raises NotFound when the table is gone or not shared
+        known = self.bases.fields(collection, fresh=True)  # raises NotFound when the table is gone or not shared
         if gone := tuple(field for field in fields if field not in known):
             return errors.SchemaChanged("fields that Airtable no longer has: " + ", ".join(gone), gone)
         if isinstance(error, failures.Hidden):
@@ -167,13 +169,13 @@ class AirtableAdapter(Adapter):
             self.prepare(collection)
         return pushing.push(
             changes,
-            self._known(collection),
+            self.bases.fields(collection),
             lambda writes: self._send(collection, writes),
             lambda one, error: self._explain(collection, one, error),
         )
 
     def prepare(self, collection: str) -> None:
-        if self._marker(collection) or self._marker(collection, fresh=True):
+        if self.bases.marker(collection) or self.bases.marker(collection, fresh=True):
             return
         about = "Written by Raccord, so that no record is created twice. Please leave it as it is."
         spec = {"name": translate.MARKER, "type": "singleLineText", "description": about}
@@ -182,16 +184,15 @@ class AirtableAdapter(Adapter):
         except errors.AccessDenied as error:
             by_hand = f"add a field “{translate.MARKER}” (single line text) to the table by hand"
             raise errors.AccessDenied(f"this connection may not add fields; {by_hand}: {error}") from error
-        if self._marker(collection) is None:
+        if self.bases.marker(collection) is None:
             raise errors.AccessDenied(f"a field “{translate.MARKER}” of another type is in the way: rename it")
 
     def reads_back(self, field: Field, value: Value) -> Value:
-        raws = (raw for table in self._tables.values() for raw in table["fields"] if raw["id"] == field.id)
-        raw = next(raws, None)
+        raw = self.bases.known_field(field.id)
         return value if raw is None else write.reads_back(raw, value)
 
     def create_fields(self, collection: str, fields: Iterable[NewField]) -> Schema:
-        names = {raw["name"] for raw in self._known(collection, fresh=True).values()}
+        names = {raw["name"] for raw in self.bases.fields(collection, fresh=True).values()}
         for new in fields:
             if new.name not in names:
                 self._make_field(collection, write.to_field(new))
@@ -199,11 +200,11 @@ class AirtableAdapter(Adapter):
 
     def places(self) -> list[Collection]:
         """The bases in which this account may make tables."""
-        makes = [base for base in self._bases() if base.get("permissionLevel", "create") == "create"]
+        makes = [base for base in self.bases.all() if base.get("permissionLevel", "create") == "create"]
         return [Collection(base["id"], base["name"], url=f"{translate.HOME}/{base['id']}") for base in makes]
 
     def create_collection(self, place: str, name: str, fields: Sequence[NewField]) -> Schema:
-        standing = next((table for table in self._read_base(place) if table["name"] == name), None)
+        standing = next((table for table in self.bases.tables(place) if table["name"] == name), None)
         if standing:
             return self.create_fields(f"{place}/{standing['id']}", fields)
         body = {"name": name, "fields": [write.to_field(new) for new in fields]}
@@ -211,14 +212,14 @@ class AirtableAdapter(Adapter):
         return self.describe(f"{place}/{made['id']}")
 
     def _send(self, collection: str, writes: Sequence[pushing.Write]) -> list[Record]:
-        url, kind = self._api_table(collection).urls.records, writes[0].kind
+        url, kind = self.bases.sdk(collection).urls.records, writes[0].kind
         ids = [str(one.change.id) for one in writes]
         if kind == "delete":
             self.api.delete(url, params={"records[]": ids})
             return [Record(ident, {}, deleted=True) for ident in ids]
         body: dict[str, Any] = {"typecast": writes[0].typecast, "returnFieldsByFieldId": True}
         if kind == "upsert":
-            marker = str(self._marker(collection))
+            marker = str(self.bases.marker(collection))
             body["performUpsert"] = {"fieldsToMergeOn": [marker]}
             body["records"] = [{"fields": {**one.cells, marker: one.change.marker}} for one in writes]
         elif kind == "create":
@@ -227,8 +228,8 @@ class AirtableAdapter(Adapter):
             body["records"] = [{"id": ident, "fields": one.cells} for ident, one in zip(ids, writes, strict=True)]
         answer = self.api.request("POST" if kind == "create" else "PATCH", url, json=body)
         if writes[0].typecast:
-            self._tables.pop(collection, None)  # it has more options now
-        translator = translate.Translator(collection, self._table(collection))
+            self.bases.forget(collection)  # it has more options now
+        translator = translate.Translator(collection, self.bases.table(collection))
         try:
             rows = answer["records"]
         except (KeyError, TypeError) as error:
@@ -238,14 +239,14 @@ class AirtableAdapter(Adapter):
 
     def _explain(self, collection: str, one: pushing.Write, error: errors.AdapterError) -> Record | errors.AdapterError:
         """What Airtable's refusal of this single write means, by what stands there now."""
-        before, after = self._known(collection), self._known(collection, fresh=True)  # or NotFound
+        before, after = self.bases.fields(collection), self.bases.fields(collection, fresh=True)  # or NotFound
         ident = one.change.id
         kind = getattr(error, "kind", "")
         if ident and kind != "INVALID_VALUE_FOR_COLUMN" and self.fetch(collection, [ident])[0].deleted:
             if one.kind == "delete":
                 return Record(ident, {}, deleted=True)
             return errors.NotFound(f"the record is deleted in Airtable: {error}")
-        if isinstance(error, failures.NotPermitted) and self._level(_base(collection)) in MAY_WRITE:
+        if isinstance(error, failures.NotPermitted) and self.bases.may_write(collection):
             return errors.InvalidRecord(f"not permitted; some fields may be edited by some people only: {error}")
         if not isinstance(error, errors.InvalidRecord):
             raise error if not isinstance(error, failures.Hidden) else errors.AccessDenied(str(error)) from error
@@ -258,14 +259,14 @@ class AirtableAdapter(Adapter):
 
     def _make_field(self, collection: str, spec: Mapping[str, Any]) -> None:
         try:
-            self._alter(lambda: self.api.post(self._api_table(collection).urls.fields, json=dict(spec)))
+            self._alter(lambda: self.api.post(self.bases.sdk(collection).urls.fields, json=dict(spec)))
         except failures.Refused as error:
             if error.kind != "DUPLICATE_OR_EMPTY_FIELD_NAME" or not any(
-                raw["name"] == spec["name"] for raw in self._known(collection, fresh=True).values()
+                raw["name"] == spec["name"] for raw in self.bases.fields(collection, fresh=True).values()
             ):
                 raise
         finally:
-            self._tables.pop(collection, None)
+            self.bases.forget(collection)
 
     def _alter(self, ask: Any) -> Any:
         try:
@@ -280,72 +281,18 @@ class AirtableAdapter(Adapter):
         return hooks.subscribe(self.api, base, table, url)
 
     def renew(self, collection: str, subscription: Subscription) -> Subscription:
-        return hooks.renew(self.api, _base(collection), subscription)
+        return hooks.renew(self.api, base_of(collection), subscription)
 
     def unsubscribe(self, collection: str, subscription: Subscription) -> None:
-        hooks.unsubscribe(self.api, _base(collection), subscription.id)
+        hooks.unsubscribe(self.api, base_of(collection), subscription.id)
 
     @classmethod
     def heard(cls, call: HookCall, secret: str, now: dt.datetime) -> HookSays:
         return hooks.heard(call, secret, now)
 
-    # --- what the metadata API tells ----------------------------------------------------------------------------------
-
-    def _bases(self) -> list[dict[str, Any]]:
-        found = self.api.iterate_requests("GET", self.api.urls.bases)
-        seen = [base for page in found for base in page["bases"] if base.get("permissionLevel") != "none"]
-        self._levels = {base["id"]: base.get("permissionLevel", "") for base in seen}
-        return seen
-
-    def _level(self, base: str) -> str:
-        if self._levels is None:
-            self._bases()
-        return (self._levels or {}).get(base, "")
-
-    def _read_base(self, base: str) -> list[dict[str, Any]]:
-        """Its tables. Raises NotFound: a base that is gone and one that is not shared look the same."""
-        try:
-            found = list(self.api.get(self.api.base(base).urls.tables)["tables"])
-        except failures.Hidden as error:
-            raise errors.NotFound(f"this base is deleted or not shared: {error}") from error
-        self._tables |= {f"{base}/{table['id']}": table for table in found}
-        return found
-
-    def _table(self, collection: str, *, fresh: bool = False) -> dict[str, Any]:
-        """The table as described; kept for the run. Raises NotFound.
-
-        Pages are read ahead in a thread, so what is kept is replaced and never taken away first.
-        """
-        table = self._tables.get(collection)
-        if fresh or table is None:
-            if not COLLECTION.fullmatch(collection):
-                raise errors.NotFound(f"“{collection}” is no Airtable table")
-            tables = self._read_base(_base(collection))
-            table = next((one for one in tables if collection.endswith(f"/{one['id']}")), None)
-        if table is None:
-            self._tables.pop(collection, None)
-            raise errors.NotFound("this table is deleted or not shared")
-        return table
-
-    def _known(self, collection: str, *, fresh: bool = False) -> dict[str, Mapping[str, Any]]:
-        return {raw["id"]: raw for raw in self._table(collection, fresh=fresh)["fields"]}
-
-    def _marker(self, collection: str, *, fresh: bool = False) -> str | None:
-        fields = self._table(collection, fresh=fresh)["fields"]
-        return next((str(raw["id"]) for raw in fields if translate.is_marker(raw)), None)
-
-    def _api_table(self, collection: str) -> Any:
-        if not COLLECTION.fullmatch(collection):
-            raise errors.NotFound(f"“{collection}” is no Airtable table")
-        return self.api.table(*collection.split("/"))
-
     @staticmethod
     def _collection(ident: str, table: Mapping[str, Any], base: str = "") -> Collection:
         return Collection(ident, table["name"], (base,) if base else (), f"{translate.HOME}/{ident}")
-
-
-def _base(collection: str) -> str:
-    return collection.partition("/")[0]
 
 
 def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -116,6 +116,9 @@ def test_a_field_removed_meanwhile_is_never_read_as_empty(
         assert caught.value.fields == (ids["Email"],)
     (result,) = push(airtable, contacts, Change("update", {ids["Name"]: "x"}, id=records[0].id))
     assert result.record and ids["Email"] not in result.record.values
+    control.remove_field("Contacts", "Phone")
+    (found,) = airtable.fetch(contacts, [records[0].id])  # whoever reads by id asked for no field in particular
+    assert found.values[ids["Name"]] == "x" and ids["Phone"] not in found.values
 
 
 def test_an_expired_offset_begins_the_listing_again(airtable: AirtableAdapter, control: Control) -> None:
