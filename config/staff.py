@@ -74,6 +74,8 @@ UNFOLD = {
                 "items": [
                     _link(_("Due"), "pending_actions", "scheduling_due"),
                     _link(_("Calls by day"), "speed", "catalog_calls"),
+                    _link(_("Webhooks"), "notifications_active", "webhooks_subscription"),
+                    _link(_("Handshakes"), "handshake", "webhooks_handshake"),
                     _link(_("Periodic entries"), "event_repeat", "django_celery_beat_periodictask"),
                     _link(_("Intervals"), "timer", "django_celery_beat_intervalschedule"),
                     _link(_("Crontabs"), "calendar_month", "django_celery_beat_crontabschedule"),

@@ -137,10 +137,12 @@ class Hooks:
 
     made: who makes a subscription: us, by API, for each collection ("api"), or whoever sets up the app there, once for all
     accounts that use it ("app").
+    signed: by what, where a subscription has no secret of its own: one for webhooks, or the app's client secret of OAuth.
     seconds: how long a subscription lives unless it is renewed; 0: for ever.
     """
 
     made: Literal["api", "app"]
+    signed: Literal["hook", "client"] = "hook"
     seconds: float = 0.0
     help: str = ""  # "app": what staff do there
 

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from integrations.catalog.models import Calls, Provider
 from integrations.secrets import SecretField
+from integrations.webhooks.addresses import address_of, hooks_of
 from tenants.staff import StaffAdmin
 
 
@@ -40,7 +41,17 @@ class ProviderAdmin(StaffAdmin):
     list_editable = ("is_active", "is_visible", "position")
     list_filter = ("is_active", "is_visible")
     search_fields = ("name", "slug")
-    readonly_fields = ("redirect_uri", "stored", "slug", "name", "is_present", "capabilities", "limits", "facts")
+    readonly_fields = (
+        "redirect_uri",
+        "hook_address",
+        "stored",
+        "slug",
+        "name",
+        "is_present",
+        "capabilities",
+        "limits",
+        "facts",
+    )
     fieldsets = (
         (
             None,
@@ -48,7 +59,10 @@ class ProviderAdmin(StaffAdmin):
         ),
         (
             _("Our app there"),
-            {"fields": ("redirect_uri", "client_id", "client_secret", "hook_secret", "stored"), "classes": ("tab",)},
+            {
+                "fields": ("redirect_uri", "client_id", "client_secret", "hook_address", "hook_secret", "stored"),
+                "classes": ("tab",),
+            },
         ),
         (
             _("From the adapter"),
@@ -103,6 +117,14 @@ class ProviderAdmin(StaffAdmin):
     def stored(self, provider: Provider) -> str:
         there = {_("client secret"): provider.client_secret, _("webhook secret"): provider.hook_secret}
         return ", ".join(str(name) for name, secret in there.items() if secret) or "–"
+
+    @display(description=_("address for webhooks"))
+    def hook_address(self, provider: Provider) -> SafeString | str:
+        """What staff enter there, and how; where we ask for calls ourselves there is nothing to enter."""
+        hooks = hooks_of(provider.slug)
+        if hooks is None or hooks.made != "app":
+            return "–"
+        return format_html("<code>{}</code><br>{}", address_of(provider.slug), _(hooks.help))
 
     @display(description=_("can"))
     def capabilities(self, provider: Provider) -> str:

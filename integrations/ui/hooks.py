@@ -27,8 +27,12 @@ def shown(integration: IntegrationInstance) -> dict[str, Any] | None:
 
 def _text(calls: health.Calls, provider: str) -> str:
     if calls.state == "failing":
-        why = _("this installation has no https address") if calls.code == "not_https" else ""
-        return why or words.trouble(calls.code, calls.detail, provider).title
+        own = {
+            "not_https": _("this installation has no https address"),
+            "access_denied": _("%(tool)s does not let this connection ask for calls") % {"tool": provider},
+        }
+        why = own.get(calls.code) or words.trouble(calls.code, calls.detail, provider).title
+        return _("%(why)s; changes are found by the schedule") % {"why": why}
     return {
         "off": _("not set up; changes are found by the schedule"),
         "asked": _("being set up"),

@@ -9,12 +9,19 @@ from django.urls import reverse
 
 from integrations.adapters.base import Hooks
 from integrations.adapters.registry import adapters
+from integrations.catalog.models import Provider
+from integrations.secrets import Secret
 
 
 def hooks_of(provider: str) -> Hooks | None:
     """How the provider calls us; None when it does not, or its adapter is gone."""
     cls = adapters().get(provider)
     return cls.manifest.hooks if cls else None
+
+
+def app_secret(provider: Provider, hooks: Hooks) -> Secret | None:
+    """What calls to our app there are signed with; false while staff have not entered it."""
+    return provider.client_secret if hooks.signed == "client" else provider.hook_secret
 
 
 def address_of(provider: str, subscription: UUID | None = None) -> str:

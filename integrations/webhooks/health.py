@@ -10,7 +10,7 @@ from typing import Literal
 
 from integrations.catalog.models import Provider
 from integrations.models import IntegrationInstance
-from integrations.webhooks.addresses import hooks_of
+from integrations.webhooks.addresses import app_secret, hooks_of
 from integrations.webhooks.models import Subscription
 
 #: off: staff have not set up the app's webhook. asked: the provider has not agreed to all tables yet. failing: it did not agree.
@@ -37,15 +37,15 @@ def of(integrations: Iterable[IntegrationInstance]) -> dict[object, Calls]:
     rows: dict[object, list[Subscription]] = defaultdict(list)
     for row in Subscription.objects.filter(integration_id__in=[one.pk for one in able], is_wanted=True).defer("secret"):
         rows[row.integration_id].append(row)
-    ready = set(Provider.objects.filter(hook_secret__isnull=False).values_list("slug", flat=True))
-    return {one.pk: _calls(one.provider, rows[one.pk], one.provider in ready) for one in able}
+    listed = {provider.slug: provider for provider in Provider.objects.only("slug", "hook_secret", "client_secret")}
+    return {one.pk: _calls(listed[one.provider], rows[one.pk]) for one in able if one.provider in listed}
 
 
-def _calls(provider: str, rows: list[Subscription], is_ready: bool) -> Calls:
-    hooks = hooks_of(provider)
+def _calls(provider: Provider, rows: list[Subscription]) -> Calls:
+    hooks = hooks_of(provider.slug)
     heard_at = max((row.heard_at for row in rows if row.heard_at), default=None)
     if hooks and hooks.made == "app":
-        return Calls("on" if is_ready else "off", heard_at)
+        return Calls("on" if app_secret(provider, hooks) else "off", heard_at)
     expires_at = min((row.expires_at for row in rows if row.expires_at), default=None)
     if failing := next((row for row in rows if row.problem_code), None):
         return Calls("failing", heard_at, expires_at, failing.problem_code, failing.problem_detail)

@@ -16,7 +16,7 @@ from integrations.adapters import errors
 from integrations.adapters.base import HookCall, HookEvent, HookSays
 from integrations.adapters.registry import adapter_class
 from integrations.catalog.models import Provider
-from integrations.webhooks.addresses import hooks_of
+from integrations.webhooks.addresses import app_secret, hooks_of
 from integrations.webhooks.models import Handshake, Heard, Subscription
 
 #: How long a call is remembered. Adapters refuse what is signed with an older time; providers repeat for a day or so.
@@ -51,15 +51,16 @@ def take(provider: str, subscription: UUID | None, call: HookCall, now: dt.datet
     hooks = hooks_of(provider)
     if hooks is None or (hooks.made == "api") != (subscription is not None):
         raise Unknown
-    listed = Provider.objects.filter(slug=provider).only("is_active", "hook_secret").first()
+    listed = Provider.objects.filter(slug=provider).only("is_active", "hook_secret", "client_secret").first()
     if listed is None or not listed.is_active:
         raise Off
-    secret = (listed.hook_secret.open() if listed.hook_secret else "") or ""
+    sealed = app_secret(listed, hooks)
     if subscription:
         row = Subscription.objects.filter(pk=subscription, provider=provider).only("secret").first()
         if row is None:
             raise Ended
-        secret = (row.secret.open() if row.secret else "") or secret
+        sealed = row.secret or sealed
+    secret = sealed.open() if sealed else ""
     said = adapter_class(provider).heard(call, secret, now)
     if not (secret or is_handshake(said)):
         raise errors.Forged("nothing is signed before there is a secret")
