@@ -79,6 +79,18 @@ class NothingIsWritten(Adapter):
     def push_one(self, collection: str, change: Change) -> Record:
         raise NotImplementedError("a rehearsal sends nothing")
 
+    def create_collection(self, place: str, name: str, fields: Any) -> Schema:
+        raise NotImplementedError("a rehearsal creates nothing")
+
+    def subscribe(self, collection: str, url: str) -> Any:
+        raise NotImplementedError("a rehearsal asks for no calls")
+
+    def renew(self, collection: str, subscription: Any) -> Any:
+        raise NotImplementedError("a rehearsal asks for no calls")
+
+    def unsubscribe(self, collection: str, subscription: Any) -> None:
+        raise NotImplementedError("a rehearsal ends no calls")
+
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def check(self) -> Account:
@@ -86,6 +98,9 @@ class NothingIsWritten(Adapter):
 
     def collections(self) -> list[Collection]:
         return self.real.collections()
+
+    def places(self) -> list[Collection]:
+        return self.real.places()
 
     def resolve(self, link_or_id: str) -> Collection:
         return self.real.resolve(link_or_id)
