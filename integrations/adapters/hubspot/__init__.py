@@ -107,8 +107,7 @@ class HubSpotAdapter(Adapter):
         plans = self._plans(type)
         known = [one for one in dict.fromkeys(ids) if one.isdecimal()]
         rows = self._there(collection, known, type.names(plans))
-        missing = [one for one in known if one not in {row["id"] for row in rows}]
-        if missing:
+        if missing := sorted(set(known) - {row["id"] for row in rows}):
             rows += self._there(collection, missing, [], archived=True)
         return self._records(type, rows, plans)
 
@@ -127,8 +126,8 @@ class HubSpotAdapter(Adapter):
 
     def _there(self, collection: str, ids: Sequence[str], names: Sequence[str], archived: bool = False) -> list[Body]:
         """A record that was merged away is answered as the one that it went into: it is not what was asked for."""
-        rows = self.calls.batch_read(collection, ids, names, archived=archived)
-        return [row for row in rows if row["id"] in ids]
+        asked = set(ids)
+        return [row for row in self.calls.batch_read(collection, ids, names, archived=archived) if row["id"] in asked]
 
     def _plans(self, type: Described) -> list[Plan]:
         return type.wanted(self._wanted.get(type.type.name))

@@ -102,7 +102,7 @@ class Calls:
     ) -> tuple[Body, dt.datetime | None]:
         """(one page of the listing by id, HubSpot's clock)"""
         more = {"after": after} if after else {}
-        joined = ",".join(names)
+        joined = ",".join(names) or "hs_object_id"  # without any, HubSpot chooses some
         short = joined if len(joined) <= URL_BUDGET else "hs_object_id"
         answer = self._basic.get_page(
             kind, limit=size, properties=[short], archived=str(archived).lower(), _preload_content=False, **more
@@ -161,12 +161,15 @@ class Calls:
         return found
 
     def link(self, kind: str, target: str, wanted: Sequence[tuple[str, str, Sequence[int]]]) -> list[Body]:
-        """wanted: [(id, associated id, type ids)]. Answers what was refused."""
+        """wanted: [(id, associated id, type ids; none for HubSpot's default)]. Answers what was refused."""
         refused: list[Body] = []
-        for part in _parts(wanted, ASSOCIATIONS_WRITTEN):
-            inputs = [{"from": {"id": one}, "to": {"id": to}, "types": specs(types)} for one, to, types in part]
-            answer = _read(self._links.create(kind, target, {"inputs": inputs}, _preload_content=False))
-            refused += answer.get("errors") or []
+        for typed, send in ((True, self._links.create), (False, self._links.create_default)):
+            for part in _parts([one for one in wanted if bool(one[2]) is typed], ASSOCIATIONS_WRITTEN):
+                inputs = [
+                    {"from": {"id": one}, "to": {"id": to}} | ({"types": specs(types)} if typed else {})
+                    for one, to, types in part
+                ]
+                refused += _read(send(kind, target, {"inputs": inputs}, _preload_content=False)).get("errors") or []
         return refused
 
     def unlink(self, kind: str, target: str, unwanted: Sequence[tuple[str, str]]) -> None:

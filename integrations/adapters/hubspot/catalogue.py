@@ -11,7 +11,7 @@ from integrations.adapters import errors
 from integrations.adapters.base import NewField
 from integrations.adapters.hubspot.calls import Body, Calls
 from integrations.adapters.hubspot.fields import Described, described
-from integrations.adapters.hubspot.objects import ASSOCIATIONS, MARKER, MARKER_LABEL, STANDARD, ObjectType, custom
+from integrations.adapters.hubspot.objects import MARKER, MARKER_LABEL, STANDARD, ObjectType, custom
 from integrations.adapters.values import Type
 
 #: (type, fieldType) of a property that is made for one of our types; text for all others.
@@ -55,7 +55,7 @@ class Catalogue:
                 raise errors.NotFound(f"HubSpot has no object type {collection} for us")
             properties = self.calls.properties(collection)
             pipelines = self.calls.pipelines(collection) if type.pipelines else []
-            wanted = {one.target for one in ASSOCIATIONS.get(collection, ())}
+            wanted = {one.target for one in type.associations}
             targets = [one for one in sorted(wanted) if self._may_read(one)]
             self._described[collection] = described(type, properties, pipelines, targets)
         return self._described[collection]
@@ -85,11 +85,14 @@ class Catalogue:
     def make_marker(self, collection: str) -> None:
         if self.described(collection).has_marker or self.described(collection, fresh=True).has_marker:
             return
-        self._make(collection, MARKER, MARKER_LABEL, ("string", "text"), hasUniqueValue=True)
-        if not self.described(collection, fresh=True).has_marker:
-            raise errors.SchemaChanged(
-                f"HubSpot has a property “{MARKER}” already, archived or not unique: delete it there, so that it can be made anew"
-            )
+        is_new = self._make(collection, MARKER, MARKER_LABEL, ("string", "text"), hasUniqueValue=True)
+        if self.described(collection, fresh=True).has_marker:
+            return
+        if is_new:
+            raise errors.Unavailable("HubSpot does not show the property that was just made there")
+        raise errors.SchemaChanged(
+            f"HubSpot has a property “{MARKER}” already, archived or not unique: delete it there, so that it can be made anew"
+        )
 
     def make_fields(self, collection: str, fields: Iterable[NewField]) -> None:
         known = {plan.field.name for plan in self.described(collection, fresh=True).plans.values()}
@@ -103,7 +106,9 @@ class Catalogue:
             options = [_option(name, name, place) for place, name in enumerate(dict.fromkeys(field.options))]
             if field.type is Type.BOOLEAN:
                 options = [_option("Yes", "true", 0), _option("No", "false", 1)]
-            more = {"options": options} if options else {}
+            more: Body = {"options": options} if options else {}
+            if field.type is Type.EMAIL:
+                more["textDisplayHint"] = "email"  # by which it is known as one again
             self._make(collection, _name(field.name), field.name, _MADE.get(field.type, ("string", "text")), **more)
 
     def add_options(self, collection: str, missing: Mapping[str, Iterable[str]]) -> None:
@@ -119,16 +124,17 @@ class Catalogue:
         if missing:
             self.described(collection, fresh=True)
 
-    def _make(self, collection: str, name: str, label: str, kind: tuple[str, str], **more: Any) -> None:
-        """One that exists already is no failure: HubSpot counts archived ones, and whoever asked looks again."""
+    def _make(self, collection: str, name: str, label: str, kind: tuple[str, str], **more: Any) -> bool:
+        """Whether it was made. One that exists already is no failure: HubSpot counts archived ones."""
         group = self.described(collection).group
         body: Body = {"name": name, "label": label, "type": kind[0], "fieldType": kind[1], "groupName": group, **more}
         try:
             self.calls.create_property(collection, body)
-        except errors.VersionMismatch:
-            pass
+        except errors.VersionMismatch:  # 409
+            return False
         finally:
             self._described.pop(collection, None)
+        return True
 
 
 def _option(label: str, value: str, place: int) -> Body:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from integrations.adapters.base import Collection, Field, Schema
-from integrations.adapters.hubspot.objects import ASSOCIATIONS, FULL_NAME, MARKER, Association, ObjectType
+from integrations.adapters.hubspot.objects import FULL_NAME, MARKER, Association, ObjectType
 from integrations.adapters.values import Type
 from integrations.adapters.words import gettext_noop as _
 
@@ -81,7 +81,7 @@ def described(
     if type.title == FULL_NAME:
         plans.insert(0, _full_name())
     known = set(targets)
-    plans += [_relation(one) for one in ASSOCIATIONS.get(type.name, ()) if one.target in known]
+    plans += [_relation(one) for one in type.associations if one.target in known]
     by_name = {prop["name"]: prop for prop in seen}
     marker = by_name.get(MARKER)
     group = next((prop["groupName"] for prop in seen if prop["name"] in (type.title, "firstname")), "")

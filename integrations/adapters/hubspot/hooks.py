@@ -44,7 +44,7 @@ def signature(call: HookCall, secret: str, stamp: str) -> str:
 
 
 def _event(told: Any) -> HookEvent | None:
-    """None for what is not described."""
+    """None for what is not described, and for what is about no object type that we read."""
     try:
         account, type = str(told["portalId"]), str(told["subscriptionType"])
         at = dt.datetime.fromtimestamp(told["occurredAt"] / 1000, dt.UTC)
@@ -52,6 +52,8 @@ def _event(told: Any) -> HookEvent | None:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
         return None
     collection = BY_SINGULAR.get(type.partition(".")[0]) or BY_TYPE_ID.get(type_id, type_id)
+    if not collection:
+        return None
     # eventId is not unique; what stays the same however often an event is delivered is what it says.
     same = {key: value for key, value in told.items() if key != "attemptNumber"}
     ident = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:32]

@@ -66,7 +66,9 @@ class Pushing:
         bodies = self._bodies(batch)
         inputs = {place: _new(body, batch[place].marker) for place, body in bodies.items()}
         answers, refused = self._batch(self.adapter.calls.create, inputs, batch)
-        self._answer(batch, answers)
+        ids = {place: str(row["id"]) for place, row in answers.items()}
+        self._link(batch, {place: _untyped(bodies[place]) for place in ids}, ids)
+        self._answer(batch, {place: row for place, row in answers.items() if place not in self.results})
         self._adopt(batch, refused)
 
     def _adopt(self, batch: Sequence[Change], refused: Mapping[int, errors.AdapterError]) -> None:
@@ -91,19 +93,22 @@ class Pushing:
         answers, refused = self._batch(self.adapter.calls.update, inputs, batch)
         for place, error in refused.items():
             self.results[place] = Result(batch[place], error=error)
-        linked = {place: body for place, body in bodies.items() if body.links and place not in refused}
-        self._link(batch, linked)
+        ids = {place: str(batch[place].id) for place in bodies if place not in refused}
+        self._link(batch, bodies, ids)
         done = {
             place: answers.get(place, {"id": str(batch[place].id)}) for place in bodies if place not in self.results
         }
         self._answer(batch, done)
 
-    def _link(self, batch: Sequence[Change], bodies: Mapping[int, write.Body]) -> None:
-        """Associations as they shall be, from what they are; a refused one refuses its record."""
-        calls, place_of = self.adapter.calls, {str(batch[place].id): place for place in bodies}
-        for association in dict.fromkeys(one for body in bodies.values() for one in body.links):
-            told = {place: body.links[association] for place, body in bodies.items() if association in body.links}
-            concerned = {str(batch[place].id): wanted for place, wanted in told.items()}
+    def _link(self, batch: Sequence[Change], bodies: Mapping[int, write.Body], ids: Mapping[int, str]) -> None:
+        """Associations as they shall be, from what they are; a refused one refuses its record. ids: whose, by place."""
+        calls, place_of = self.adapter.calls, {ident: place for place, ident in ids.items()}
+        for association in dict.fromkeys(one for place in ids for one in bodies[place].links):
+            concerned = {
+                ident: bodies[place].links[association]
+                for place, ident in ids.items()
+                if association in bodies[place].links
+            }
             held = calls.links(self.collection, association.target, list(concerned))
             adds: list[tuple[str, str, Sequence[int]]] = []
             drops: list[tuple[str, str]] = []
@@ -213,12 +218,17 @@ class Pushing:
 def _new(body: write.Body, marker: str | None) -> Body:
     types: dict[tuple[str, str], list[int]] = {}  # a company may be named twice: as one of them, and as the primary one
     for association, wanted in body.links.items():
-        for to in wanted:
+        for to in wanted if association.plain else ():
             held = types.setdefault((association.target, to), [])
             held += [one for one in (association.primary, association.plain) if one and one not in held]
     links = [{"to": {"id": to}, "types": specs(held)} for (_target, to), held in types.items()]
     filled = {name: text for name, text in body.properties.items() if text}  # a new record has nothing to clear
     return {"properties": filled | ({MARKER: marker} if marker else {}), "associations": links}
+
+
+def _untyped(body: write.Body) -> write.Body:
+    """What cannot be said when a record is created: associations whose type only HubSpot knows."""
+    return write.Body(links={one: wanted for one, wanted in body.links.items() if one.plain is None and wanted})
 
 
 def _of_new(error: errors.AdapterError) -> errors.AdapterError:

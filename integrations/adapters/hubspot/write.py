@@ -65,16 +65,20 @@ def new_options(changed: Mapping[str, Value], type: Described, allowed: frozense
 def links_to_change(
     association: Association, wanted: list[str], held: Mapping[str, set[int]]
 ) -> tuple[list[tuple[str, tuple[int, ...]]], list[str]]:
-    """([(id to associate, type ids)], ids to let go). A new primary company leaves the others associated."""
+    """([(id to associate, type ids, none for HubSpot's default)], ids to let go).
+
+    A new primary company leaves the others associated.
+    """
+    plain = (association.plain,) if association.plain else ()
     if association.primary is None:
-        return [(one, (association.plain,)) for one in wanted if one not in held], [o for o in held if o not in wanted]
+        return [(one, plain) for one in wanted if one not in held], [one for one in held if one not in wanted]
     try:
         present = related(association, held) or []
     except Unfit:  # several and none the primary: none is meant
         present = []
     if wanted:
         is_primary = association.primary in held.get(wanted[0], set())
-        return [] if is_primary else [(wanted[0], (association.primary, association.plain))], []
+        return [] if is_primary else [(wanted[0], (association.primary, *plain))], []
     return [], present
 
 

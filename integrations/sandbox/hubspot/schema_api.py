@@ -11,11 +11,13 @@ from integrations.sandbox.calls import Answer, Routes, json_answer
 from integrations.sandbox.clock import iso
 from integrations.sandbox.hubspot import errors
 from integrations.sandbox.hubspot.asked import Asked
+from integrations.sandbox.hubspot.catalogue import invented
 from integrations.sandbox.hubspot.model import Kind, Owner, Pipeline, Prop
 
 PROPERTIES = "/crm/v3/properties/{kind}"
 MOST_UNIQUE = 10
 LONG_AGO = "2020-01-01T00:00:00Z"
+_STANDARD = (("contacts", "0-1"), ("companies", "0-2"), ("deals", "0-3"))
 _FIELD_TYPES = {
     "string": ("text", "textarea", "html", "phonenumber", "file"),
     "number": ("number",),
@@ -73,6 +75,7 @@ def create_property(asked: Asked, kind: str) -> Answer:
     prop = Prop(
         name, body["label"], body["type"], body["fieldType"], body["groupName"], _options(body.get("options")), unique
     )
+    prop.hint = str(body.get("textDisplayHint") or "")
     found.props[name] = prop
     if unique:
         asked.table(found).index(name)
@@ -242,11 +245,16 @@ def _schema(kind: Kind) -> dict[str, Any]:
         "requiredProperties": kind.needs,
         "searchableProperties": [kind.title],
         "properties": [_property(prop) for prop in kind.props.values() if not prop.archived],
-        "associations": [],
+        "associations": [_association(kind, to, type_id) for to, type_id in _STANDARD],
         "archived": False,
         "createdAt": LONG_AGO,
         "updatedAt": LONG_AGO,
     }
+
+
+def _association(kind: Kind, to: str, type_id: str) -> dict[str, str]:
+    ends = {"fromObjectTypeId": kind.type_id, "toObjectTypeId": type_id}
+    return {"id": str(invented(kind.name, to)), "name": f"{kind.name}_to_{to}", **ends}
 
 
 # --- the account --------------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ class HubSpotWorld:
 
     def indexed(self, record: Record) -> dict[str, str] | None:
         """What the search index holds of a record; None while it knows nothing of it, or knows it as archived."""
-        now = dict(record.values) if record.archived_at is None else None
+        now = record.values if record.archived_at is None else None
         if not record.past or not self.search_lag_seconds:
             return now
         reached = self.now() - self.search_lag_seconds * 1000

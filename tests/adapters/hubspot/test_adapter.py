@@ -229,6 +229,14 @@ def test_several_companies_without_a_primary_one_are_not_guessed_at(hubspot, con
     assert COMPANY in record.unfit and len(record.values[COMPANIES]) == 2
 
 
+def test_custom_objects_are_associated_by_hubspots_default(hubspot, control):
+    people = [record.id for record in records(hubspot, "contacts")[:2]]
+    made = pushed(hubspot, "2-1001", Change("create", {"project_name": "Bridge", CONTACTS: people}, marker=MARKERS[0]))
+    assert made.values[CONTACTS] == sorted(people) == sorted(control.row(made.id)["values"]["Contacts"])
+    moved = pushed(hubspot, "2-1001", Change("update", {CONTACTS: people[:1]}, id=made.id))
+    assert moved.values[CONTACTS] == people[:1]
+
+
 def test_association_with_what_is_gone_is_refused(hubspot, control):
     gone = records(hubspot, "companies")[0].id
     control.trash_row(gone)
@@ -325,9 +333,13 @@ def test_task_needs_its_due_date_and_says_so(hubspot):
 
 
 def test_fields_are_created_once(hubspot):
-    wanted = [NewField("Favourite colour", Type.SELECT, ("Red", "Blue")), NewField("Été 2026", Type.BOOLEAN)]
+    wanted = [
+        NewField("Favourite colour", Type.SELECT, ("Red", "Blue")),
+        NewField("Été 2026", Type.BOOLEAN),
+        NewField("Second mail", Type.EMAIL),
+    ]
     for _ in range(2):
         schema = hubspot.create_fields("contacts", wanted)
     made = {field.name: field for field in schema.fields if field.name in ("Favourite colour", "Été 2026")}
     assert made["Favourite colour"].options == ("Red", "Blue") and made["Été 2026"].id == "ete_2026"
-    assert made["Été 2026"].type is Type.BOOLEAN
+    assert made["Été 2026"].type is Type.BOOLEAN and schema.field("second_mail").type is Type.EMAIL
