@@ -72,7 +72,10 @@ def chosen(request: HttpRequest, ways: list[Auth], before: str = "") -> Auth | N
 
 def connect_context(provider: str, form: ConnectForm, ways: list[Auth]) -> dict[str, Any]:
     way = form.way
-    scopes = [{"name": scope.name, "why": _(scope.why)} for scope in (way.oauth.scopes if way and way.oauth else ())]
+    scopes = [
+        {"name": scope.name, "why": _(scope.why), "optional": scope.optional}
+        for scope in (way.oauth.scopes if way and way.oauth else ())
+    ]
     return {
         "form": form,
         "way": way,

@@ -9,11 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
+from integrations.adapters import errors
 from integrations.adapters.registry import adapters
 from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance
 from integrations.oauth import gateway
-from integrations.oauth.exchange import Tokens, oauth_of
+from integrations.oauth.exchange import OurApp, Tokens, exchange, oauth_of, refresh
+from integrations.oauth.models import Visit
 from integrations.services import connect
 from integrations.services.adapters import open_adapter
 from tests.integrations.oauth.conftest import PLAYED, consent, left
@@ -42,6 +44,18 @@ def test_out_back_and_renewed(slug, live_tenant, played):
         assert [one["path"].endswith("/token") for one in control.log()["entries"]].count(True) == 1
     finally:
         Provider.objects.update(client_id="", client_secret=None)
+
+
+def test_two_who_renew_at_the_same_moment_there(tenant, played):
+    """Airtable tells the second one to wait; nobody's grant has ended."""
+    played("airtable")
+    away = gateway.leave(connect.start("airtable"), tenant, tenant.owner)
+    code = parse_qs(urlsplit(consent(away)).query)["code"][0]
+    app, visit = OurApp.at("airtable"), Visit.objects.get()
+    tokens = exchange(app, code, gateway.redirect_uri("airtable"), visit.verifier.open())
+    assert refresh(app, tokens.refresh_token).refresh_token != tokens.refresh_token
+    with pytest.raises(errors.VersionMismatch):
+        refresh(app, tokens.refresh_token)
 
 
 @pytest.mark.parametrize("slug", [slug for slug in PLAYED if slug in adapters() and oauth_of(slug).scopes])

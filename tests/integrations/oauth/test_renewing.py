@@ -13,13 +13,16 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django_tenants.utils import schema_context
 
+from crm.models import Contact
 from integrations.adapters import errors
 from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance, Status
 from integrations.oauth import gateway, grants, idle
 from integrations.oauth.exchange import OurApp, Tokens, exchange
-from integrations.services import connect
+from integrations.scheduling import dispatch
+from integrations.services import connect, lifecycle, streams
 from integrations.services.adapters import open_adapter
 from tests.integrations.oauth.conftest import consent, enter_app
 
@@ -223,6 +226,34 @@ def test_a_grant_that_was_taken_back_ends_and_a_person_mends_it(integration, ask
     assert look(integration) == "Acme Studio"
     late = grants._end(stale, errors.AuthenticationFailed("a worker that comes late with its bad news"))
     assert late.ended_at is None and look(integration) == "Acme Studio"
+
+
+def test_runs_go_on_through_a_renewal_and_stop_only_for_a_person(integration, notion_app, live_tenant, asked):
+    contacts = next(one.id for one in streams.collections(integration) if one.name == "Contacts")
+    streams.add(integration, contacts, "contact", match_fields=["email"])
+    lifecycle.activate(integration)
+    change(token="ntn_forgotten_there")
+    assert run(integration) == "done" and asked() == 1
+    assert Contact.objects.count() == 12
+
+    notion_app.revoke_token(stored()["token"])
+    lifecycle.sync_now(integration)
+    assert run(integration) == "failed"
+    integration.refresh_from_db()
+    assert (integration.status, integration.status_code) == ("attention", "authentication_failed")
+
+    address = consent(gateway.leave(integration, live_tenant, live_tenant.owner))
+    back = parse_qs(urlsplit(address).query)
+    gateway.finish(gateway.come_back("notion", back["state"][0], back["code"][0], ""))
+    integration.refresh_from_db()
+    assert integration.status_code == lifecycle.CATCH_UP  # what waits is shown to a person first
+    lifecycle.sync_now(integration)
+    assert run(integration) == "done" and Contact.objects.count() == 12
+
+
+def run(integration):
+    with schema_context(connection.schema_name):
+        return dispatch.run_if_due(connection.schema_name, integration.pk)
 
 
 def test_idle_grants_are_renewed(integration, asked):
