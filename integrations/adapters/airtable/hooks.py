@@ -20,8 +20,9 @@ LIFE = dt.timedelta(days=7)
 OLDEST = dt.timedelta(days=2)  # Airtable repeats a failed ping for about a day
 SIGNATURE = "x-airtable-content-mac"
 
-#: Everybody but programs that use the API: our own writes would call us back. What others write that way is found by polling.
-SOURCES = ["client", "formSubmission", "formPageSubmission", "automation", "sync", "system", "anonymousUser", "unknown"]
+#: People, their forms and their automations. Programs that use the API are left out, or our own writes would call us back: what
+#: others write that way, and what is synced in from other bases, is found by polling.
+SOURCES = ["client", "formSubmission", "automation"]
 
 
 def subscribe(api: Api, base: str, table: str, url: str) -> Subscription:

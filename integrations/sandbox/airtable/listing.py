@@ -76,6 +76,7 @@ class Listings:
         ids = [row.id for row in self._ordered(table, self._filtered(table, body.get("filterByFormula")), body)]
         if body.get("maxRecords"):
             ids = ids[: int(body["maxRecords"])]
+        self.world.iterators = {key: kept for key, kept in self.world.iterators.items() if now <= kept[1]}
         place = new_id("itr")
         self.world.iterators[place] = ids, now + ITERATOR_SECONDS * 1000
         return ids, 0, place
