@@ -176,10 +176,10 @@ class Themes(Author):
 
     def late_over_newer(self) -> list[Step]:
         """A write whose answer never came arrives when a newer value stands there."""
-        place, number = self._field(), self._one()
+        place = self._field()
         late = {"faults": [(0, self.chance.choice(("late", "late", "not_sent")), 1000, "push")]}
-        steps: list[Step] = [self._edit(HERE, number, place), ("run", 0, late), self._edit(HERE, number, place)]
-        return [*steps, RUN, ("wait",), RUN]
+        steps: list[Step] = [("new", HERE, "contact", "orm"), RUN, self._edit(HERE, LAST, place), ("run", 0, late)]
+        return [*steps, self._edit(HERE, LAST, place), RUN, ("wait",), RUN]
 
     def answer_lost(self) -> list[Step]:
         """Whether the write landed nobody heard; then it is edited on, or taken back, or left."""
