@@ -68,6 +68,7 @@ class Mapped:
     to_remote: Callable[[Value, Value, Context], Value | Waiting]
     policy: str = ""
     critical: bool = False
+    adds_options: bool = False  # an option that is missing there is made: a person asked for it
 
 
 # --- which pairs are possible ---------------------------------------------------------------------------------------
@@ -95,11 +96,12 @@ def fit(remote: RemoteField, local: registry.Field, options: Mapping[str, Any] |
         steps = chain(options or {}, remote.type, local.type)
     except Mismatch as mismatch:
         return Fit((), str(mismatch))
+    if not steps.ways:
+        return Fit((), _("These steps run in opposite directions."))
     base = _fit_of_types(remote, local, steps)
     directions = tuple(way for way in base.directions if way in steps.ways)
     if base.directions and not directions:
-        reason = " ".join(part for part in (base.reason, steps.why) if part)
-        return Fit((), reason or _("These steps run in opposite directions."))
+        return Fit((), " ".join((base.reason, steps.why)).strip())
     return Fit(directions, base.reason or steps.why, tuple(steps.loses) if "both" in directions else ())
 
 
@@ -180,9 +182,10 @@ def compile_mapping(
     critical None: as the local field says.
     """
     steps = chain(options, remote.type, local.type)
-    to_local, to_remote = _to_local(remote, local, options), _to_remote(remote, local)
+    adds = remote.creates_options and options.get("options_there") == "add"
+    to_local, to_remote = _to_local(remote, local, options), _to_remote(remote, local, adds)
     if steps.steps:
-        to_local, to_remote = _through(steps, remote, local, options)
+        to_local, to_remote = _through(steps, remote, local, options, adds)
     return Mapped(
         local.name,
         remote,
@@ -192,17 +195,18 @@ def compile_mapping(
         to_remote,
         policy,
         local.critical if critical is None else critical,
+        adds,
     )
 
 
 def _through(
-    steps: Chain, remote: RemoteField, local: registry.Field, options: Mapping[str, Any]
+    steps: Chain, remote: RemoteField, local: registry.Field, options: Mapping[str, Any], adds: bool
 ) -> tuple[Callable, Callable]:
     """The two conversions with the chain between: from the tool's field to one of the chain's type, and from that to ours."""
-    reached = replace(remote, type=steps.gives, many=False, options=(), creates_options=True, max_length=None)
-    last, first = _to_local(reached, local, options), _to_remote(reached, local)
+    reached = replace(remote, type=steps.gives, many=False, options=(), max_length=None)
+    last, first = _to_local(reached, local, options), _to_remote(reached, local, adds=True)
     into = _to_remote(
-        remote, replace(local, type=remote.type)
+        remote, replace(local, type=remote.type), adds
     )  # what the tool's field itself demands: its options, say
 
     def to_local(value: Value, now: Value, context: Context) -> Value | Waiting:
@@ -304,7 +308,7 @@ def _as_text(value: Value) -> Value:
     return None if value is None else str(value)
 
 
-def _to_remote(remote: RemoteField, local: registry.Field) -> Callable:
+def _to_remote(remote: RemoteField, local: registry.Field, adds: bool) -> Callable:
     there, here = remote.type, local.type
     if there is Type.RELATION:
         target = local.target
@@ -336,22 +340,27 @@ def _to_remote(remote: RemoteField, local: registry.Field) -> Callable:
     if there is Type.PERSON and remote.many:
         return lambda value, _now, _context: [value] if isinstance(value, str) else value
     if there is Type.SELECT:
-        by_key = {values.key(option): option for option in remote.options}
-
-        def select(value: Value, _now: Value, _context: Context) -> Value:
-            if value is None:
-                return None
-            value = by_key.get(values.key(value), value)
-            if value not in remote.options and not remote.creates_options:
-                raise Unfit(_("“%(field)s” has no option “%(value)s” there") % {"field": remote.name, "value": value})
-            return value
-
-        return select
+        option = _option(remote, adds)
+        return lambda value, _now, _context: None if value is None else option(value)
     if there is Type.MULTI_SELECT:
-        return lambda value, _now, _context: values.names(value)
+        option = _option(remote, adds)
+        return lambda value, _now, _context: values.names([option(name) for name in values.names(value) or []])
     if there is Type.BOOLEAN:
         return lambda value, _now, _context: bool(value)
     return lambda value, _now, _context: value
+
+
+def _option(remote: RemoteField, adds: bool) -> Callable[[str], str]:
+    """A value as the option of that name there. Raises Unfit for one that is missing, unless it is to be made."""
+    by_key = {values.key(option): option for option in remote.options}
+
+    def named(value: str) -> str:
+        found = by_key.get(values.key(value))
+        if found is None and not adds:
+            raise Unfit(_("“%(field)s” has no option “%(value)s” there") % {"field": remote.name, "value": value})
+        return found or value
+
+    return named
 
 
 # --- days and instants ----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from integrations.sync.transforms import choices, numbers, texts, times
-from integrations.sync.transforms.base import Chain, Mismatch, Step, Transform
+from integrations.sync.transforms.base import NUMBERS, Chain, Mismatch, Step, Transform
 from values import Type
 
 TRANSFORMS: dict[str, Transform] = {
@@ -73,7 +73,8 @@ def cleaned(options: Mapping[str, Any], takes: Type, wanted: Type) -> dict[str, 
 def bridge(takes: Type, wanted: Type, fits: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
     """Options with the one step that would make a pair possible, as it comes; {} where none does."""
     usual = [one for one in TRANSFORMS.values() if one.invertible and one is not choices.VALUES]
-    for one in [*usual, choices.VALUES]:
+    listed = [choices.VALUES] if takes in NUMBERS | {Type.SELECT, Type.BOOLEAN} else []  # of what has few values
+    for one in [*usual, *listed]:
         options = {"transforms": [{"name": one.name}]}
         if takes in one.takes and one.gives(takes, wanted) != takes and fits(options):
             return options

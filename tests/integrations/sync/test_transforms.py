@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -374,3 +375,12 @@ def test_chains_run_backwards_on_the_way_out():
 def test_a_chain_that_cannot_be_says_why(steps, takes, reason):
     with pytest.raises(Mismatch, match=reason):
         chain({"transforms": steps}, takes, Type.BOOLEAN)
+
+
+def test_the_page_about_mapping_tells_every_transform_and_its_settings():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "mapping.md").read_text()
+    told = {cells[1].strip(" `"): cells for cells in (line.split("|") for line in page.splitlines()) if len(cells) == 6}
+    for name, one in TRANSFORMS.items():
+        assert ("one way" in told[name][4]) is not one.invertible
+        settings_told = told["number" if name == "write_number" else name][3]
+        assert all(f"`{parameter.name}`" in settings_told for parameter in one.parameters), name
