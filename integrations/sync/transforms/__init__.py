@@ -1,7 +1,7 @@
 """Every transform that a mapping may use, and how a mapping's stored options become a chain of them.
 
-A new transform is one object in one of these modules, and one line here; forms, the API, docs/mapping.md's table and the laws in
-tests/integrations/sync/test_transforms.py are made from it.
+A new transform is one object in one of these modules, one line here and one in docs/mapping.md; its forms, its description in the
+API and its laws in tests/integrations/sync/test_transforms.py follow from it.
 """
 
 from __future__ import annotations
