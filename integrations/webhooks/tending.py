@@ -34,6 +34,10 @@ AGAIN = (dt.timedelta(minutes=5), dt.timedelta(minutes=30), dt.timedelta(hours=3
 GOODBYE_SECONDS = 10
 
 
+class NotHttps(Exception):
+    """The provider calls https only, and we have no such address."""
+
+
 def to_tend(limit: int = BATCH) -> list[tuple[str, UUID]]:
     """(schema, integration) with something to do, those that wait longest first."""
     rows = Subscription.objects.filter(tend_at__lte=timezone.now()).order_by("tend_at")
@@ -56,9 +60,9 @@ def tend(integration_id: UUID) -> int:
         with closing(open_adapter(integration)) as adapter:
             for row in claimed:
                 _tend(row, adapter)
-    except (ProviderOff, NotConnected) as error:
+    except Exception as error:
         for row in claimed:
-            _failed(row, "provider_off" if isinstance(error, ProviderOff) else "not_connected")
+            _failed(row, error)
     return len(claimed)
 
 
@@ -68,14 +72,16 @@ def end_all(integration: IntegrationInstance) -> None:
     What is left over there is told that it is over when it next calls, or expires.
     """
     rows = list(Subscription.objects.filter(integration_id=integration.pk).exclude(remote_id=""))
+    if not rows:
+        return
     until = timezone.now() + dt.timedelta(seconds=GOODBYE_SECONDS)
     try:
         with closing(open_adapter(integration)) as adapter:
             for row in rows:
                 if timezone.now() < until:
                     adapter.unsubscribe(row.collection, _known(row))
-    except (ProviderOff, NotConnected, errors.AdapterError) as error:
-        log.info("webhooks of %s were not all ended: %s", integration.pk, error)
+    except Exception as error:  # whatever it is, it keeps nobody from deleting
+        log.warning("webhooks of %s were not all ended: %s", integration.pk, _code(error))
 
 
 def _claim(row: Subscription) -> bool:
@@ -89,13 +95,9 @@ def _tend(row: Subscription, adapter: Adapter) -> None:
         elif can_be_called(row.provider):
             _keep(row, _made(row, adapter))
         else:
-            _failed(row, "not_https")
-    except errors.AdapterError as error:
-        log.info("webhook of %s for %s: %s: %s", row.integration_id, row.collection, error.code, error)
-        _failed(row, error.code, str(error))
-    except Exception:
-        log.exception("webhook of %s for %s", row.integration_id, row.collection)
-        _failed(row, "internal_error")
+            raise NotHttps
+    except Exception as error:
+        _failed(row, error)
 
 
 def _made(row: Subscription, adapter: Adapter) -> base.Subscription:
@@ -125,7 +127,16 @@ def _end(row: Subscription, adapter: Adapter) -> None:
     Subscription.objects.filter(pk=row.pk, is_wanted=False).delete()  # wanted again meanwhile: it is made anew
 
 
-def _failed(row: Subscription, code: str, detail: str = "") -> None:
+def _failed(row: Subscription, error: Exception) -> None:
+    code = _code(error)
+    log.log(
+        logging.ERROR if code == "internal_error" else logging.INFO,
+        "webhook of %s for %s: %s",
+        row.integration_id,
+        row.collection,
+        code,
+        exc_info=code == "internal_error",
+    )
     if not row.is_wanted and row.failures >= len(AGAIN):  # it expires there, or ends when we answer that it is gone
         Subscription.objects.filter(pk=row.pk, is_wanted=False).delete()
         return
@@ -134,9 +145,22 @@ def _failed(row: Subscription, code: str, detail: str = "") -> None:
         row,
         failures=row.failures + 1,
         problem_code=code,
-        problem_detail=detail[:500],
+        problem_detail=str(error)[:500] if isinstance(error, errors.AdapterError) else "",
         tend_at=timezone.now() + pause,
     )
+
+
+def _code(error: Exception) -> str:
+    match error:
+        case errors.AdapterError():
+            return error.code
+        case ProviderOff():
+            return "provider_off"
+        case NotConnected():
+            return "not_connected"
+        case NotHttps():
+            return "not_https"
+    return "internal_error"
 
 
 def _known(row: Subscription) -> base.Subscription:

@@ -203,6 +203,16 @@ def test_a_provider_that_is_off_is_asked_later(integration, memo):
     assert memo.remote.made == 0 and rows()["one"].problem_code == "provider_off"
 
 
+def test_a_connection_whose_key_cannot_be_opened_can_be_deleted_and_says_what_is_wrong(integration, memo, settings):
+    tending.tend(integration.pk)
+    settings.INTEGRATION_ENCRYPTION_KEYS = ["another"]
+    later()
+    tending.tend(integration.pk)
+    assert rows()["one"].problem_code == "internal_error"
+    lifecycle.delete(integration)
+    assert rows() == {}
+
+
 def test_beat_finds_them_also_when_no_message_came(integration, memo):
     for schema, pk in dispatch.webhooks_to_tend():
         assert dispatch.tend_webhooks(schema, pk) == 2
