@@ -378,4 +378,4 @@ CATCHES = {
     "deletion-not-sent": 10,
 }
 #: A few that are played with every test run.
-QUICK = ("no-ghosts", "base-from-now", "fence-ignored", "held-forgotten", "unlisted-is-deleted")
+QUICK = ("no-intent", "no-verify", "no-matching", "version-ignored", "waiting-dropped")
