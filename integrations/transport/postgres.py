@@ -130,7 +130,7 @@ class PostgresCounters(Storage):
         return psycopg.Error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return self._value(
+        count = self._value(
             "INSERT INTO public.transport_state AS old (key, value, expires_at)"
             " VALUES (%(key)s, %(amount)s::text, now() + %(expiry)s * interval '1 second') ON CONFLICT (key) DO UPDATE SET"
             " value = CASE WHEN old.expires_at > now() THEN (old.value::bigint + %(amount)s)::text ELSE excluded.value END,"
@@ -138,6 +138,7 @@ class PostgresCounters(Storage):
             " RETURNING value::bigint",
             {"key": key, "amount": amount, "expiry": expiry},
         )
+        return int(count)
 
     def get(self, key: str) -> int:
         return int(
@@ -157,7 +158,7 @@ class PostgresCounters(Storage):
         )
 
     def check(self) -> bool:
-        return bool(self._value("SELECT 1", {}) == 1)
+        return bool(self._value("SELECT 1", {}))
 
     def reset(self) -> int | None:
         with self._connections.one() as db:
