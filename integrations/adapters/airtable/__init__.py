@@ -116,7 +116,9 @@ class AirtableAdapter(Adapter):
             same = [f"{{{translate.MARKER}}}={quoted(marker)}" for marker in part]
             # Whether "=" minds the case is not documented: look again.
             found |= {one.id: one for one in self._where(collection, same) if one.marker in wanted}
-        return list(found.values())
+        return sorted(
+            found.values(), key=lambda one: (one.created_at, one.id)
+        )  # a person's copy of ours comes after it
 
     def _where(self, collection: str, any_of: Sequence[str]) -> list[Record]:
         try:

@@ -282,11 +282,13 @@ def test_a_copy_that_a_person_made_of_ours_stops_only_its_own_record(
 ) -> None:
     airtable.prepare(contacts)
     first, second = creates(ids, 2)
-    push(airtable, contacts, first, second)
+    original, _ = push(airtable, contacts, first, second)
+    control.advance(5)
     control.create_row("Contacts", Name="New 0 copy", **{translate.MARKER: str(first.marker)})
     results = push(airtable, contacts, first, second)
     assert isinstance(results[0].error, errors.InvalidRecord) and results[1].record
-    assert len(airtable.find(contacts, [str(first.marker)])) == 2
+    ours, copy = airtable.find(contacts, [str(first.marker)])
+    assert original.record and ours.id == original.record.id != copy.id
 
 
 def test_a_field_that_was_just_made_is_waited_for(
