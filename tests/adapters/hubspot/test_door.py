@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import hubspot as sdk
 import pytest
 from hubspot.crm.objects.exceptions import NotFoundException
 
 from integrations.adapters import errors
 from integrations.adapters.base import RateLimit
+from integrations.adapters.hubspot import HubSpotAdapter
 from integrations.sandbox.hubspot.base import DEMO_TOKEN
 from integrations.transport.urllib3_door import PoolDoor
 
@@ -64,3 +67,14 @@ def test_answers_serve_the_sdk_also_where_it_makes_objects_of_them(connect):
     with pytest.raises(errors.NotFound):  # ours, and not one of the SDK's many families
         api.get_by_id("contacts", made.id)
     assert not issubclass(errors.NotFound, NotFoundException)
+
+
+def test_searches_keep_to_their_own_limit_and_nothing_is_refused(connect, control):
+    control.limit(1_000_000)
+    limits = HubSpotAdapter.manifest.limits
+    adapter = connect(limits=limits, sleep=time.sleep)
+    search = {"filterGroups": [], "sorts": ["lastmodifieddate"], "properties": ["email"], "limit": 1, "after": "0"}
+    control.clear_log()
+    for _ in range(11):
+        adapter.calls.search("contacts", search)
+    assert control.log()["by_status"] == {"200": 11}
