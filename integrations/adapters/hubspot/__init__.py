@@ -114,10 +114,11 @@ class HubSpotAdapter(Adapter):
     def find(self, collection: str, markers: Sequence[str]) -> list[Record]:
         """By our unique property: a batch read, which does not go through the search index."""
         type = self.catalogue.described(collection)
+        if not type.has_marker:
+            type = self.catalogue.described(collection, fresh=True)
         wanted = list(dict.fromkeys(one for one in markers if one))
-        if not wanted or not (type.has_marker or self.catalogue.described(collection, fresh=True).has_marker):
+        if not wanted or not type.has_marker:
             return []
-        type = self.catalogue.described(collection)
         plans = self._plans(type)
         rows = self.calls.batch_read(collection, wanted, type.names(plans), by=MARKER)
         rows = list({row["id"]: row for row in rows}.values())
@@ -151,11 +152,8 @@ class HubSpotAdapter(Adapter):
         type = self.catalogue.described(collection)
         for action, group in groupby(changes, key=lambda change: change.action):
             for batch in _each_once(list(group)):
-                results = self._pushing(type).send(action, batch)
+                results = Pushing(self, type).send(action, batch)
                 yield from (results[place] for place in range(len(batch)))
-
-    def _pushing(self, type: Described) -> Pushing:
-        return Pushing(self, type)
 
     def read_back(self, type: Described, ids: Sequence[str], fields: Iterable[str]) -> dict[str, Record]:
         """Records as they are after a write, whose answer tells only what was sent."""
