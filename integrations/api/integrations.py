@@ -75,7 +75,7 @@ def set_credentials(request: HttpRequest, integration_id: UUID, body: schemas.Cr
     return schemas.Integration.of(integration)
 
 
-@router.get("/{uuid:integration_id}/sign-in", auth=ADMIN, response=schemas.SignIn)
+@router.post("/{uuid:integration_id}/sign-in", auth=ADMIN, response=schemas.SignIn)
 def sign_in_address(request: HttpRequest, integration_id: UUID) -> Any:
     """Where an admin of the tenant connects it by signing in at the provider: that takes a person and a browser."""
     return schemas.SignIn(url=connect.sign_in_url(found(integration_id), request.tenant))

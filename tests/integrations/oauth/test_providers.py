@@ -75,10 +75,10 @@ def test_an_api_caller_is_told_where_a_person_signs_in(tenant, played, sign_in, 
 
     integration = connect.start("notion")
     caller = Api(tenant, tokens.create_token(tenant, "Script")[1])
-    refused = caller.get(f"integrations/{integration.pk}/sign-in")
+    refused = caller.post(f"integrations/{integration.pk}/sign-in")
     assert refused.status_code == 409 and refused.json()["code"] == "no_oauth_app"
     played("notion")
-    url = caller.get(f"integrations/{integration.pk}/sign-in").json()["url"]
+    url = caller.post(f"integrations/{integration.pk}/sign-in").json()["url"]
     assert url.startswith(tenant.url)
     page = tenant_client.get(url.removeprefix(tenant.url)).content.decode()
     assert "Sign in at Notion" in page
