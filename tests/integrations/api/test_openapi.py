@@ -15,8 +15,8 @@ from tests.integrations.api.checks import UNSAFE, documents, fits, operations
 #: Programs lean on these names: they may come, they may not go.
 OPERATIONS = """
 list_providers get_provider list_integrations create_integration get_integration change_integration delete_integration
-set_credentials sign_in_address test_credentials discover_collections plan_integration get_plan list_plan_lines download_plan approve_plan
-discard_plan activate_integration pause_integration
+set_credentials sign_in_address test_credentials discover_collections plan_integration get_plan list_plan_lines download_plan
+approve_plan discard_plan activate_integration pause_integration
 resume_integration sync_integration cancel_run list_collections resolve_collection get_collection_schema list_streams
 create_stream get_stream change_stream delete_stream begin_stream allow_deletions get_stream_filters read_stream_again
 match_stream_anew get_stream_health list_in_step list_left_out list_failing list_record_links pause_link resume_link pair_records
