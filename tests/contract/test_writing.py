@@ -194,6 +194,8 @@ def test_new_record_is_known_as_ours(adapter, collection, can, needs, new):
                 assert record.made_by_us and record.created_at >= began
             case "client_id":
                 assert record.id == change.id
+            case "key":  # read before the same request went out again, it must not look like somebody else's
+                assert record.made_by_us
 
 
 def adapter_id(adapter: Adapter, collection: str) -> str:
