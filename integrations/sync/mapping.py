@@ -351,12 +351,16 @@ def _to_remote(remote: RemoteField, local: registry.Field, adds: bool) -> Callab
 
 
 def _option(remote: RemoteField, adds: bool) -> Callable[[str], str]:
-    """A value as the option of that name there. Raises Unfit for one that is missing, unless it is to be made."""
+    """A value as the option of that name there. Raises Unfit for one that is missing, unless it is to be made.
+
+    A field that lists no options and makes any by writing them takes free words.
+    """
     by_key = {values.key(option): option for option in remote.options}
+    takes_any = adds or (remote.creates_options and not remote.options)
 
     def named(value: str) -> str:
         found = by_key.get(values.key(value))
-        if found is None and not adds:
+        if found is None and not takes_any:
             raise Unfit(_("“%(field)s” has no option “%(value)s” there") % {"field": remote.name, "value": value})
         return found or value
 

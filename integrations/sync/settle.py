@@ -26,7 +26,7 @@ def send(store: Store, chunk: list[Intended]) -> None:
     results: list[Result] = []
     trouble: Exception | None = None
     try:
-        results.extend(store.adapter.push(store.stream.collection, [one.change for one in chunk]))
+        results.extend(store.adapter.push(store.stream.collection, [store.asked(one.change) for one in chunk]))
     except Exception as error:  # what came back so far is settled before it goes on its way
         trouble = error
     if len(chunk) > 1 and _refused_whole(chunk, results):

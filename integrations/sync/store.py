@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import OperationalError, connection, reset_queries, transaction
@@ -15,7 +16,7 @@ from django.utils import timezone
 from crm import feed, registry
 from crm.feed import Actor
 from crm.fields import new_id
-from integrations.adapters.base import Adapter
+from integrations.adapters.base import Adapter, Change
 from integrations.models import Direction, Stream, SyncLog
 from integrations.scheduling.leases import Lease
 from integrations.sync import brake, tables
@@ -48,6 +49,7 @@ class Store:
         self.people = registry.People()
         self.mapped = compiled(stream, self.entity)
         self.by_name = {m.name: m for m in self.mapped}
+        self.adds_options = {m.remote.id for m in self.mapped if m.adds_options}
         self.rules = [m.rule for m in self.mapped]
         self.readers = {m.name: registry.reader(m.local, self.people) for m in self.mapped}
         self.around = context()
@@ -120,6 +122,10 @@ class Store:
 
     def touch(self, line: Line) -> None:
         self.tally.add(line)
+
+    def asked(self, change: Change) -> Change:
+        """The write with what people asked for of its fields: options that are missing there are made."""
+        return replace(change, new_options=frozenset(self.adds_options.intersection(change.values)))
 
     def fresh_id(self, remote_id: str) -> str:
         """For the record that is to be made here for a remote one."""

@@ -6,6 +6,7 @@ The form's state travels in its own fields (remote, local, direction, row, was: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,7 @@ class Mapper:
         mapper = cls(stream, choices, registry.entity(stream.entity))
         for row, was, one in zip(data.getlist("row"), data.getlist("was"), choices, strict=False):
             mapper._take_steps(one, was, transforms.posted(data, row))
+            mapper._take_adds(one, one.remote in data.getlist("adds"))
         mapper._complete()
         return mapper
 
@@ -91,6 +93,11 @@ class Mapper:
             one.options |= {"transforms": steps} if steps else {}
         elif described and remote and not one.options:
             one.options = streams.steps_for(self.stream, remote, described)
+
+    def _take_adds(self, one: Choice, asked: bool) -> None:
+        one.options = {name: value for name, value in one.options.items() if name != "options_there"}
+        if asked and one.local:
+            one.options["options_there"] = "add"
 
     # --- edits ----------------------------------------------------------------------------------------------------
 
@@ -239,11 +246,16 @@ class Mapper:
             "sample": examples.get(one.local) if one.local else None,
             "losses": losses.get(one.local) if one.direction == "both" else None,
             "may_flow_in": "import" in allowed.directions,
+            "may_add": remote.creates_options and "export" in self._ways(one, allowed),
+            "adds": one.options.get("options_there") == "add",
             "loses": allowed.loses if one.direction == "both" else (),
             "steps": transforms.drawn(number, one.options, remote, described, self._seen(remote))
             if described
             else None,
         }
+
+    def _ways(self, one: Choice, allowed: mapping.Fit) -> Sequence[str]:
+        return allowed.directions if one.direction == "both" else (one.direction,)
 
     def _options(self, remote: RemoteField, chosen: str, taken: set[str]) -> dict[str, list[dict[str, str]]]:
         """The local fields that fit, and those that do not with their reasons."""

@@ -289,7 +289,9 @@ class Mapping(Schema):
     direction: DIRECTION
     policy: Literal["", POLICY] = Field(description="Empty: the stream's.")
     critical: bool | None = Field(description="Every conflict of it alerts people. null: as the local field says.")
-    gone: bool = Field(description="The remote field is gone or holds something else: it takes no part until it is back.")
+    gone: bool = Field(
+        description="The remote field is gone or holds something else: it takes no part until it is back."
+    )
     options: dict[str, Any]
 
     @classmethod
@@ -309,7 +311,8 @@ class MappingWanted(Body):
         default_factory=dict,
         description='`{"transforms": [{"name": "number", "decimal": ","}]}`: the steps of `GET /transforms`, in the order in '
         'which a value comes in. `{"values": {remote option: local option}}` is short for a list of values before all others. '
-        '`"currency": "EUR"`: of bare numbers that become money.',
+        '`"currency": "EUR"`: of bare numbers that become money. `"options_there": "add"`: options that are missing there are '
+        "made; else such a value is set aside.",
     )
 
 

@@ -108,6 +108,7 @@ def test_value_that_does_not_fit_there_waits_and_the_rest_goes(linked, notion):
     contact, remote_id = first_pair()
     records.update("contact", contact.pk, {"phone": "1" * 100, "job_title": "CTO", "notes": "goes on"}, ADA)
     stream = linked.streams.get()
+    stream.mappings.filter(local="tags").update(options={"options_there": "add"})
     contact.refresh_from_db()
     records.update("contact", contact.pk, {"tags": ["with, comma"], "phone": "+33 2"}, ADA)
     sync(linked)
@@ -119,6 +120,19 @@ def test_value_that_does_not_fit_there_waits_and_the_rest_goes(linked, notion):
     sync(linked)
     assert notion.row(remote_id)["values"]["Tags"] == ["no comma"]
     assert not SetAside.objects.exists()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_option_that_is_missing_there_is_made_only_where_a_person_asked(linked, notion, asked):
+    contact, remote_id = first_pair()
+    stream = linked.streams.get()
+    if asked:
+        stream.mappings.filter(local="tags").update(options={"options_there": "add"})
+    records.update("contact", contact.pk, {"tags": ["Never seen"], "phone": "+33 3"}, ADA)
+    sync(linked)
+    row = notion.row(remote_id)["values"]
+    assert row["Phone"] == "+33 3" and (row.get("Tags") == ["Never seen"]) is asked
+    assert ["Never seen" in one.reason for one in SetAside.objects.filter(stream=stream)] == ([] if asked else [True])
 
 
 def test_unknown_status_there_is_set_aside_with_its_reason(live_tenant, notion):

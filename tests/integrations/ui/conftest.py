@@ -90,6 +90,8 @@ def form_of(response):
         data["direction"].append(re.search(r'name="direction" value="([^"]*)"', row).group(1))
         chosen = re.search(r'<option value="([^"]*)" selected', row)
         data["local"].append(unescape(chosen.group(1)) if chosen else "")
+        if adds := re.search(r'name="adds" value="([^"]*)" checked', row):
+            data.setdefault("adds", []).append(unescape(adds.group(1)))
         _steps_of(row, data)
     return data
 

@@ -160,3 +160,17 @@ def test_saving_what_is_saved_changes_nothing(form, scored):
     Stream.objects.filter(pk=scored.pk).update(cursor="somewhere")
     assert form.save().status_code == 303
     assert Stream.objects.get(pk=scored.pk).cursor == "somewhere"  # nothing is read again
+
+
+def test_options_that_are_missing_there_are_made_only_when_that_is_ticked(form, scored):
+    tags = form.row("Tags")
+    assert tags["may_add"] and not tags["adds"] and not form.row("Email")["may_add"]
+    form.data["adds"] = [tags["id"]]
+    form.do()
+    assert form.row("Tags")["adds"]
+    assert form.save().status_code == 303
+    assert scored.mappings.get(local="tags").options == {"options_there": "add"}
+    form.take(form.client.get(form.here))
+    form.data["adds"] = []
+    form.save()
+    assert scored.mappings.get(local="tags").options == {}
