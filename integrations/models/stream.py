@@ -109,8 +109,8 @@ class Stream(models.Model):
 class FieldMapping(models.Model):
     """One remote field with one local field.
 
-    options: {"transforms": [{"name": "number", "decimal": ","}]} as in sync/transforms, {"values": {remote option: local option}} for
-    short, and "currency": "EUR" for bare numbers that become money.
+    options: {"transforms": [{"name": "number", "decimal": ","}]} as in sync/transforms, {"values": {remote option: local option}}
+    for short, "currency": "EUR" for bare numbers that become money, "options_there": "add" to make what is missing there.
 
     critical: whether every conflict of this field alerts people, also a settled one; None: as the entity says.
     gone: the remote field is, or holds something else: it takes no part until it comes back or a person maps another.
