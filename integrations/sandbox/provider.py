@@ -26,7 +26,7 @@ class World(Protocol):
     """One running provider: its state, and what it says to calls. Everything runs on one thread."""
 
     hand: Hand
-    limit: RateLimit  # put here when the room opens: one with finer limits of its own looks whether there are any at all
+    limit: RateLimit  # put here when the room opens; a world with finer limits looks whether there are any
 
     def answer(self, call: Call) -> Answer: ...
 
