@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import httpx
 
-from integrations.adapters.base import Adapter, Schema
+from integrations.adapters.base import Adapter, HookCall, Schema
 from integrations.adapters.registry import adapter_class
 from integrations.adapters.values import Value
 from integrations.sandbox.client import Control
@@ -29,6 +30,10 @@ from integrations.transport.http import Transport
 
 #: What a person does in the tool, and what goes wrong. Each name is a request that the suite wants to meet.
 READ, FETCH, CREATE, UPDATE = "read", "fetch", "create", "update"
+
+#: What calls to us are signed with.
+HOOK_SECRET = "c2VjcmV0IG9mIGEgd2ViaG9vaw=="
+HOOK_URL = "https://raccord.example/hooks/x"
 
 _buckets = itertools.count()
 
@@ -139,8 +144,22 @@ class SandboxHarness:
     def clear_faults(self) -> None:
         self.control.clear_faults()
 
-    def is_create(self, request: httpx.Request) -> bool:
-        import re
+    def asked(self, for_: str) -> int:
+        """How many such requests came in, as far as the log reaches."""
+        method, path = self.requests[for_]
+        entries = self.control.log(limit=1000)["entries"]
+        return sum(one["method"] == method and re.search(path, one["path"]) is not None for one in entries)
 
+    # --- calls to us (capability `webhooks`) --------------------------------------------------------------------------
+
+    def news(self, at: dt.datetime) -> bytes:
+        """The body of a call that tells of a change of the collection, as the provider documents it."""
+        raise NotImplementedError
+
+    def signed(self, body: bytes, at: dt.datetime) -> HookCall:
+        """The call as the provider sends it at that time, signed with HOOK_SECRET: not by the adapter's own code."""
+        raise NotImplementedError
+
+    def is_create(self, request: httpx.Request) -> bool:
         method, path = self.requests[CREATE]
         return request.method == method and re.search(path, request.url.path.removeprefix(f"/{self.slug}")) is not None

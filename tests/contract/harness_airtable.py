@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from typing import Any
 
 import httpx
 
-from integrations.adapters.base import Schema
+from integrations.adapters.base import HookCall, Schema
 from integrations.adapters.values import Value
-from tests.contract.harness import CREATE, FETCH, READ, UPDATE, SandboxHarness
+from integrations.sandbox.airtable.webhooks import mac
+from tests.contract.harness import CREATE, FETCH, HOOK_SECRET, HOOK_URL, READ, UPDATE, SandboxHarness
 
 UPSERT = "performUpsert"
 
@@ -53,6 +56,18 @@ class Harness(SandboxHarness):
 
     def is_create(self, request: httpx.Request) -> bool:
         return super().is_create(request) and UPSERT.encode() in request.content
+
+    def news(self, at: dt.datetime) -> bytes:
+        """A ping: that something changed, and not what."""
+        told = {
+            "base": {"id": "app00000000000000"},
+            "webhook": {"id": "ach00000000000000"},
+            "timestamp": at.isoformat(),
+        }
+        return json.dumps(told).encode()
+
+    def signed(self, body: bytes, at: dt.datetime) -> HookCall:
+        return HookCall("POST", HOOK_URL, {"x-airtable-content-mac": mac(HOOK_SECRET, body)}, body)
 
 
 harness = Harness

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from integrations.adapters.base import Schema
+import datetime as dt
+import json
+
+from integrations.adapters.base import HookCall, Schema
 from integrations.adapters.values import Value
 from integrations.sandbox.hubspot.base import DEMO_TOKEN
-from tests.contract.harness import CREATE, FETCH, READ, UPDATE, SandboxHarness
+from integrations.sandbox.hubspot.webhooks import sign
+from tests.contract.harness import CREATE, FETCH, HOOK_SECRET, HOOK_URL, READ, UPDATE, SandboxHarness
 
 
 class Harness(SandboxHarness):
@@ -40,6 +44,20 @@ class Harness(SandboxHarness):
 
     def bad_value(self, schema: Schema) -> tuple[str, Value]:
         return "numberofemployees", "many"
+
+    def news(self, at: dt.datetime) -> bytes:
+        told = {"portalId": 62515, "occurredAt": _ms(at), "subscriptionType": "company.creation", "objectId": 1}
+        return json.dumps([told]).encode()
+
+    def signed(self, body: bytes, at: dt.datetime) -> HookCall:
+        stamp = str(_ms(at))
+        signature = sign(HOOK_SECRET, "POST", HOOK_URL, body, stamp)
+        headers = {"x-hubspot-request-timestamp": stamp, "x-hubspot-signature-v3": signature}
+        return HookCall("POST", HOOK_URL, headers, body)
+
+
+def _ms(at: dt.datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 harness = Harness

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from integrations.adapters.base import Schema
+import datetime as dt
+import json
+
+from integrations.adapters.base import HookCall, Schema
 from integrations.adapters.values import Value
-from tests.contract.harness import CREATE, FETCH, READ, UPDATE, SandboxHarness
+from integrations.sandbox.notion.webhooks import sign
+from tests.contract.harness import CREATE, FETCH, HOOK_SECRET, HOOK_URL, READ, UPDATE, SandboxHarness
 
 
 class Harness(SandboxHarness):
@@ -34,6 +38,26 @@ class Harness(SandboxHarness):
 
     def bad_value(self, schema: Schema) -> tuple[str, Value]:
         return next(field.id for field in schema.fields if field.name == "Score"), "many"
+
+    def news(self, at: dt.datetime) -> bytes:
+        told = {
+            "id": "367cba44-b6f3-4c92-81e7-6a2e9659efd4",
+            "timestamp": at.isoformat(),
+            "workspace_id": "13950b26-c203-4f3b-b97d-93ec06319565",
+            "type": "page.properties_updated",
+            "entity": {"id": "153104cd-477e-809d-8dc4-ff2d96ae3090", "type": "page"},
+            "data": {
+                "parent": {
+                    "id": "36cc9195-760f-4fff-a67e-3a46c559b176",
+                    "type": "database",
+                    "data_source_id": "98024f3c",
+                }
+            },
+        }
+        return json.dumps(told).encode()
+
+    def signed(self, body: bytes, at: dt.datetime) -> HookCall:
+        return HookCall("POST", HOOK_URL, {"x-notion-signature": sign(HOOK_SECRET, body)}, body)
 
 
 harness = Harness

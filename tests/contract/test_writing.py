@@ -251,13 +251,6 @@ def test_means_that_is_not_declared_is_not_there(adapter, collection, can, means
         ask(adapter, collection)
 
 
-def test_fields_are_created_only_where_that_is_declared(adapter, collection, can):
-    if can.create_fields:
-        pytest.skip("declares: create_fields")
-    with pytest.raises(NotImplementedError):
-        adapter.create_fields(collection, [])
-
-
 def test_declarations_fit_together(can):
     assert can.batch >= 1 and can.fetch_batch >= 1 and can.lag_seconds >= 0
     assert can.key_seconds > 0 or can.create_once != "key"
