@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format messages simulate mutants bench screenshots clean
+.PHONY: help run test lint format messages simulate mutants bench record screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ mutants: .venv/.developers  ## plant every known flaw, one at a time: the storie
 
 bench: .venv/.developers  ## measure the import, a quiet sync and memory
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+record: .venv/.developers  ## record a provider's answers anew: PROVIDER=notion (docs/adding-a-provider.md)
+	@$(BIN)/python -m tests.recorded $(PROVIDER)
 
 screenshots: .venv/.developers  ## draw the pictures of docs/img anew
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
