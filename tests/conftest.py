@@ -138,6 +138,7 @@ def live_tenant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tenan
     """A tenant that other connections and processes see. Dropped at the end, with its people and its public rows."""
     from django.db import connection, connections
 
+    from integrations.catalog.models import Incident
     from tenants import lifecycle
     from tenants.models import User
 
@@ -152,6 +153,7 @@ def live_tenant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tenan
             connection.close()  # whatever state the test left it in
             _to_public()
             lifecycle.delete_tenant(made)
+            Incident.objects.all().delete()
             User.objects.exclude(pk__in=people).delete()
             User.objects.filter(pk=made.owner.pk).delete()  # type: ignore[attr-defined]
             connections.close_all()

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from integrations.catalog.models import Calls, Provider
+from integrations.catalog.models import Calls, Incident, Provider
 from integrations.secrets import SecretField
 from integrations.webhooks.addresses import address_of, hooks_of
 from tenants.staff import StaffAdmin
@@ -169,6 +169,32 @@ class CallsAdmin(StaffAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Incident)
+class IncidentAdmin(StaffAdmin):
+    """Runs open and end them; staff add a word for the tenants."""
+
+    list_display = ("provider", "state", "began_at", "seen_at", "ended_at", "tenants", "connections", "what")
+    list_filter = ("provider",)
+    readonly_fields = ("provider", "state", "what", "began_at", "seen_at", "ended_at", "tenants", "connections")
+    fields = (*readonly_fields, "note")
+
+    @display(description=_("state"), label={"open": "danger", "over": "success"})
+    def state(self, incident: Incident) -> tuple[str, Any]:
+        return ("over", _("over")) if incident.ended_at else ("open", _("open"))
+
+    @display(description=_("what fails"))
+    def what(self, incident: Incident) -> str:
+        from integrations.services import failures
+
+        return failures.tell(incident.kind, tool=incident.provider).title
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -66,3 +66,47 @@ class Calls(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.day}"
+
+
+class Incident(models.Model):
+    """A time in which a provider failed for many: opened, followed and ended by the runs that meet it (services/incidents.py).
+
+    kind: the code of the failure. tenants, connections: the most that it hit. note: the staff's, shown to tenants.
+    """
+
+    provider = models.CharField(max_length=50, editable=False)
+    kind = models.CharField(_("kind"), max_length=50, editable=False)
+    began_at = models.DateTimeField(_("began"), editable=False)
+    seen_at = models.DateTimeField(_("last seen"), editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
+    tenants = models.PositiveIntegerField(_("tenants"), default=0, editable=False)
+    connections = models.PositiveIntegerField(_("connections"), default=0, editable=False)
+    note = models.TextField(_("note"), blank=True, default="", help_text=_("Tenants read it in their banner."))
+
+    class Meta:
+        ordering = ["-began_at"]
+        verbose_name = _("incident")
+        verbose_name_plural = _("incidents")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider"], condition=models.Q(ended_at=None), name="one_open_incident_of_a_provider"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.began_at:%Y-%m-%d %H:%M}"
+
+
+class Unanswered(models.Model):
+    """A connection whose last run failed by what may hit all tenants at once; gone when a run gets through."""
+
+    integration_id = models.UUIDField(primary_key=True)
+    tenant = models.ForeignKey(settings.TENANT_MODEL, models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=50)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["provider", "at"], name="unanswered_of_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.at}"

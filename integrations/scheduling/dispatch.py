@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import get_tenant_model, tenant_context
@@ -129,6 +131,12 @@ def forget_calls() -> int:
     from integrations.webhooks import intake
 
     return intake.forget(timezone.now())
+
+
+def forget_incidents() -> None:
+    from integrations.services import incidents
+
+    incidents.forget(timezone.now() - dt.timedelta(days=settings.KEEP_RUNS_DAYS))
 
 
 def prune(schema: str) -> None:

@@ -47,6 +47,7 @@ def prune() -> None:
     """Have every tenant forget what is old, each in a task of its own; drop what dead workers left of plans."""
     dispatching.drop_leftovers()
     dispatching.forget_calls()
+    dispatching.forget_incidents()
     for schema in dispatching.schemas():
         prune_tenant.apply_async(args=[schema], retry=False)
 

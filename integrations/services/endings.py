@@ -18,7 +18,7 @@ from integrations.models import Direction, IntegrationInstance, RecordLink, SetA
 from integrations.scheduling import due, leases
 from integrations.scheduling.leases import Lease
 from integrations.scheduling.models import Priority
-from integrations.services import failures, plans
+from integrations.services import failures, incidents, plans
 from integrations.services.connect import mark
 from integrations.services.failures import Effect
 from integrations.sync import settling
@@ -54,12 +54,13 @@ def fail(
     """Failed: tried again by itself, or stopped until a person acts. at_least: seconds that the tool asked us to wait."""
     now = now or leases.database_time()
     failure = failures.of(code)
+    is_for_all = incidents.failed(integration, code)
     with transaction.atomic():
         lease.hold()
         due_at = None
         if failure.effect is not Effect.RETRY:
             _stop(integration, code, detail)
-        elif _fails_for_days(integration, failure, now):
+        elif _fails_for_days(integration, failure, now, is_for_all):
             _stop(integration, "failing_for_days", f"{code}: {detail}")
         else:
             due_at = now + dt.timedelta(seconds=_backoff(integration, at_least))
@@ -90,15 +91,24 @@ def put_off(integration: IntegrationInstance, run: SyncLog, lease: Lease, code: 
 
 def calm_down(integration: IntegrationInstance) -> None:
     """It works: what failed before is forgotten."""
+    incidents.worked(integration)
     if integration.failures or integration.failing_since:
         for name, value in CALM.items():
             setattr(integration, name, value)
         IntegrationInstance.objects.filter(pk=integration.pk).update(**CALM)
 
 
-def _fails_for_days(integration: IntegrationInstance, failure: failures.Failure, now: dt.datetime) -> bool:
-    """Warns on the way. A tool that only asks us to slow down is not failing, however long it asks."""
-    if not failure.tires:
+def _fails_for_days(
+    integration: IntegrationInstance, failure: failures.Failure, now: dt.datetime, is_for_all: bool
+) -> bool:
+    """Warns on the way. A tool that only asks us to slow down is not failing, however long it asks.
+
+    While it fails for many tenants, staff know: nobody is warned or paused for it, and the days count from its end.
+    """
+    if is_for_all:
+        integration.failing_since = integration.warned_at = None
+        integration.save(update_fields=["failing_since", "warned_at"])
+    if is_for_all or not failure.tires:
         return False
     integration.failing_since = integration.failing_since or now
     hours = (now - integration.failing_since).total_seconds() / 3600

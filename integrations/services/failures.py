@@ -44,7 +44,7 @@ class Failure:
     """One kind. title: in a few words; happened: what it means; todo: what to do. All may hold %(tool)s.
 
     trips: it is the provider's own outage and counts for its circuit breaker. tires: runs that fail with it for days are
-    warned about, then paused.
+    warned about, then paused. is_shared: it may hit all tenants at once, and then counts for an incident.
     """
 
     title: Text
@@ -54,6 +54,7 @@ class Failure:
     effect: Effect
     trips: bool = False
     tires: bool = False
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ FAILURES: dict[str, Failure] = {
         Effect.RETRY,
         trips=True,
         tires=True,
+        is_shared=True,
     ),
     "outcome_unknown": Failure(
         lazy("An answer of %(tool)s was lost"),
@@ -96,6 +98,7 @@ FAILURES: dict[str, Failure] = {
         Button.WAIT,
         Effect.RETRY,
         tires=True,
+        is_shared=True,
     ),
     "version_mismatch": Failure(
         lazy("A record changed in %(tool)s while we wrote to it"),
@@ -120,6 +123,7 @@ FAILURES: dict[str, Failure] = {
         Button.CONTACT_SUPPORT,
         Effect.RETRY,
         tires=True,
+        is_shared=True,
     ),
     # --- needs a person ---------------------------------------------------------------------------------------------
     "authentication_failed": Failure(

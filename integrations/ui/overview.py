@@ -16,7 +16,7 @@ from integrations.models import Conflict, IntegrationInstance, RecordLink, Statu
 from integrations.scheduling.models import Due
 from integrations.services import lifecycle, waiting
 from integrations.services import standing as counting
-from integrations.ui import activity, hooks, plans, problems, status, usage, words
+from integrations.ui import activity, hooks, incidents, plans, problems, status, usage, words
 from integrations.ui.tools import tool
 
 RUNS = 8
@@ -83,6 +83,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
             if stream.problem_code not in ("", integration.status_code)  # that one is told above
         ],
         "groups": problems.shown(groups),
+        "incidents": incidents.shown([integration.provider]),
         "waits": _waits(integration, provider.name),
         "warning": _warning(integration, provider.name),
         "plan": _plan(integration, provider.name),
@@ -94,8 +95,8 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "is_active": integration.status == Status.ACTIVE,
         "is_paused": integration.status == Status.PAUSED,
         "frequency": integration.get_frequency_display(),
-        "usage": usage.shown(integration),
         "hooks": hooks.shown(integration),
+        "usage": usage.shown(integration),
     }
 
 

@@ -198,6 +198,7 @@ def _row(one: IntegrationInstance, how: Standing, last: dt.datetime | None, days
         "name": one.name,
         "url": reverse("connections:detail", args=[one.pk]),
         "provider": provider.name,
+        "slug": provider.slug,
         "letters": provider.letters,
         "tone": provider.tone,
         "state": how.state,

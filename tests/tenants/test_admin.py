@@ -17,6 +17,7 @@ def staff(tenant, sign_in):
 LISTS = [
     "catalog/provider",
     "catalog/calls",
+    "catalog/incident",
     "tenants/tenant",
     "tenants/user",
     "scheduling/due",

@@ -17,7 +17,7 @@ from integrations.models import IntegrationInstance
 from integrations.oauth import gateway
 from integrations.services import connect, setup
 from integrations.services.connect import Refused
-from integrations.ui import status
+from integrations.ui import incidents, status
 from integrations.ui.forms import ConnectForm
 from integrations.ui.pages import is_htmx, page, partial, see_other, two_bodies
 from integrations.ui.steps import bar
@@ -29,7 +29,8 @@ from tenants.middleware import person
 @require_role("viewer")
 def connection_list(request: HttpRequest) -> HttpResponse:
     rows = status.rows()
-    return page(request, "connections", {"rows": rows, "sentence": _sentence(rows)})
+    banners = incidents.shown({row["slug"] for row in rows})
+    return page(request, "connections", {"rows": rows, "sentence": _sentence(rows), "incidents": banners})
 
 
 @require_role("viewer")
