@@ -51,7 +51,10 @@ def tape(
 
     def keep_response(response: Any) -> Any:
         kept = {name: value for name, value in response["headers"].items() if name.lower() in HEADERS}
-        return {**response, "headers": kept, "body": {"string": scrub(response["body"]["string"], secrets)}}
+        body = scrub(response["body"]["string"], secrets)
+        if base_url:  # answers link to further pages
+            body = body.replace(base_url.encode(), adapter_class(slug).manifest.base_url.encode())
+        return {**response, "headers": kept, "body": {"string": body}}
 
     recorder = vcr.VCR(
         record_mode=vcr.mode.ALL if record else vcr.mode.NONE,

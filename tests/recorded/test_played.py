@@ -63,6 +63,7 @@ def test_record_is_made_renamed_and_put_away(slug, now):
 def test_nothing_private_is_on_the_cassette(slug):
     text = (CASSETTES / f"{slug}.yaml").read_text() + (CASSETTES / f"{slug}.json").read_text()
     assert "authorization" not in text.lower() and "Bearer" not in text
+    assert "127.0.0.1" not in text
     assert not [found for found in EMAIL.findall(text) if not found.endswith(".example")]
     home = adapter_class(slug).manifest.base_url
     assert all(one["request"]["uri"].startswith(home) for one in yaml.safe_load(text.split("\n{")[0])["interactions"])
