@@ -8,6 +8,7 @@ Prints ratios, because absolute times say more about the machine than about the 
 * the peak memory of importing 10,000 and 100,000 records;
 * making a tenant by cloning the template, beside migrating a new schema;
 * a plan of that import: making it, downloading it, carrying it out;
+* answering a tool's call, beside an address that does nothing (`hooks.py`);
 * dispatching what is due among the rows of 10,000 tenants;
 * with `limits` only: how much of the tools' limits four processes use together, and whether they are ever refused (`limits.py`);
 * how much longer fifty small tenants wait beside one tenant's first import of 100,000 records (`fairness.py`).
@@ -68,6 +69,11 @@ def main() -> None:
     tenant = part("tenant")
     print(f"tenant by cloning the template    {tenant['clone']:7.2f} s, by migrating {tenant['migrate']:.2f} s")
     due = part("dispatch")
+    calls = part("hooks")
+    print(
+        f"a tool's call is answered in     {calls['median'] * 1000:8.1f} ms, 95th percentile {calls['p95'] * 1000:.1f} ms"
+    )
+    print(f"  an address that does nothing   {calls['nothing'] * 1000:8.1f} ms")
     print(f"dispatch, 10 due of 10,000        {due['many'] * 1000:7.2f} ms, of 10: {due['few'] * 1000:.2f} ms")
     fairness(many)
 

@@ -14,6 +14,7 @@ import orjson
 
 from tests import database
 from tests.benchmarks.fairness import fairness
+from tests.benchmarks.hooks import hooks
 from tests.benchmarks.limits import limits
 from tests.benchmarks.planning import plan
 
@@ -158,6 +159,7 @@ PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "dispatch": dispatch,
     "fairness": fairness,
     "plan": plan,
+    "hooks": hooks,
     "limits": lambda _url: {"lines": limits()},
 }
 
