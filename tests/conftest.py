@@ -55,6 +55,7 @@ ON_SERVERS = tuple(
         "config/test_fixtures.py",
         "config/test_run.py",
         "crm",
+        "integrations/oauth/test_renewing.py",
         "integrations/scheduling",
         "integrations/services",
         "integrations/sync/test_approve.py",
