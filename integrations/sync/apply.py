@@ -140,6 +140,7 @@ class Batch:
             return
         self.links = tables.links_by_remote(self.store.stream, list(self.by_id))
         if self.store.guard:
+            self.store.guard.keep(self.store.tally)
             self.store.guard.expect(self.by_id, [link.record_id for link in self.links.values()])
         adopt(self)
         self._lock_rows()

@@ -55,6 +55,8 @@ class Guard:
         self.by_remote: dict[str, list[PlanLine]] = defaultdict(list)
         self.known: set[str] = set()  # ids that were looked for
         self.left: dict[int, str] = {}  # plan line: why it is left out
+        self.done: set[int] = set()  # plan lines
+        self.kept = 0  # lines of the tally that were looked at for that
         self.refused: list[Line] = []
 
     # --- asking -------------------------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ class Guard:
         return [found[pk] for pk in sorted(found)]
 
     def _waiting(self, line: Line) -> list[PlanLine]:
-        return [one for one in self._of(line) if not one.outcome and one.pk not in self.left]
+        return [one for one in self._of(line) if not one.outcome and one.pk not in self.left and one.pk not in self.done]
 
     def _leave_out(self, line: Line) -> None:
         waiting = self._waiting(line)
@@ -182,16 +184,20 @@ class Guard:
 
     # --- in the transaction's end -----------------------------------------------------------------------------------
 
-    def settle(self, tally: Tally) -> None:
-        """Keep what became of the plan's lines, and list what is left out."""
-        done: set[int] = set()
-        lines = [line for line in tally.lines if line.action in EFFECTS]
+    def keep(self, tally: Tally) -> None:
+        """What this transaction has done so far is done: whatever an answer shows beside it cannot leave it out."""
+        lines = [line for line in tally.lines[self.kept :] if line.action in EFFECTS]
+        self.kept = len(tally.lines)
         self.expect([line.remote_id for line in lines], [line.record_id for line in lines])
         for line in lines:
-            waiting = [one for one in self._waiting(line) if one.pk not in done]
-            done |= {one.pk for one in _met(line, waiting) or _alike(line, waiting)}
-        if done:
-            PlanLine.objects.filter(pk__in=done).update(outcome="done")
+            waiting = self._waiting(line)
+            self.done |= {one.pk for one in _met(line, waiting) or _alike(line, waiting)}
+
+    def settle(self, tally: Tally) -> None:
+        """Keep what became of the plan's lines, and list what is left out."""
+        self.keep(tally)
+        if self.done:
+            PlanLine.objects.filter(pk__in=self.done).update(outcome="done")
         by_reason: dict[str, list[int]] = defaultdict(list)
         for pk, reason in self.left.items():
             by_reason[reason].append(pk)

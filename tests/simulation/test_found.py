@@ -10,7 +10,7 @@ from tests.simulation.here import PLAIN
 from tests.simulation.story import HERE, Step, Story, Tool
 from tests.simulation.teller import tell
 from tests.simulation.test_simulation import home
-from tests.simulation.themes import ORDINARY, RUN, TAGS
+from tests.simulation.themes import EMAIL, ORDINARY, RUN, TAGS
 
 __all__ = ["home"]
 LATE_INDEX = Tool("everything", ("contact",), ORDINARY | {"policy": "newest"}, tuple(PLAIN["contact"]))
@@ -26,6 +26,15 @@ FOUND: dict[str, tuple[Step, ...]] = {
         ("revert", 0, TAGS),
         RUN,
         RUN,
+    ),
+    # a plan's write was done, and told as left out, because its answer showed what somebody there had edited beside it
+    "an answer with more than the plan's": (
+        ("new", HERE, "contact", "ui"),
+        RUN,
+        ("edit", HERE, "contact", 0, EMAIL, "ui"),
+        ("plan", 0),
+        ("edit", 0, "contact", 0, TAGS, "orm"),
+        ("approve", 0, {}),
     ),
 }
 
