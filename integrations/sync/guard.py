@@ -158,7 +158,9 @@ class Guard:
         return [found[pk] for pk in sorted(found)]
 
     def _waiting(self, line: Line) -> list[PlanLine]:
-        return [one for one in self._of(line) if not one.outcome and one.pk not in self.left and one.pk not in self.done]
+        return [
+            one for one in self._of(line) if not one.outcome and one.pk not in self.left and one.pk not in self.done
+        ]
 
     def _leave_out(self, line: Line) -> None:
         waiting = self._waiting(line)
