@@ -78,7 +78,7 @@ def test_started_adapter_keeps_the_contract(repository):
 def test_what_is_written_compiles_under_any_name(repository, name):
     start(repository, name)
     written = [path for path in repository.rglob("*.py") if name in path.relative_to(repository).as_posix()]
-    assert len(written) == 9
+    assert len(written) == 10
     for path in written:
         compile(path.read_text(), str(path), "exec")
     assert not list(repository.glob("integrations/adapters/**/*-tpl"))
