@@ -319,7 +319,7 @@ THEMES = {
     "commits late": Theme(Themes.commits_late, ANY),
     "mapping edited": Theme(Themes.mapping_edited, ANY),
     "crowd leaves": Theme(Themes.crowd_leaves, ANY),
-    "two tools": Theme(Themes.two_tools, ANY, tools=2),
+    "two tools": Theme(Themes.two_tools, TELLING, DECIDED, tools=2),  # no later listing brings what was passed over
     "called": Theme(Themes.called, ANY),
     "options renamed": Theme(Themes.options_renamed, ANY),
     "table replaced": Theme(Themes.table_replaced, ANY),
