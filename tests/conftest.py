@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.clients import HostClient
 
 _numbers = itertools.count(1)
+OFFICIAL = ("hubspot", "notion")  # providers with an OpenAPI document; tests/sandbox/spec.py judges by it
 WITH_DATABASE = {"db", "tenant", "live_tenant", "_django_db_helper"}
 
 
@@ -39,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; tests only
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where an official description is not at hand, nobody shall believe that it was asked."""
+    for name in OFFICIAL:
+        if not (specs := database.ROOT.parent / "shared" / "specs" / f"{name}.json").exists():
+            terminalreporter.write_line(f"{name}: {specs} is not there, nothing was checked against it", yellow=True)
 
 
 @pytest.hookimpl(optionalhook=True)

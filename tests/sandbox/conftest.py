@@ -17,11 +17,6 @@ def pytest_report_header() -> str:
     return spec.header()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not spec.AVAILABLE:
-        terminalreporter.write_line(spec.header(), yellow=True)
-
-
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[SandboxServer]:
     with SandboxServer(["notion"]) as server:
