@@ -276,7 +276,10 @@ class Trial:
         for pk in batch.changed_rows.keys() - self.rows:
             del batch.changed_rows[pk]
         if self.link is not None:
+            read_at = self.link.remote_edited_at
             _give_back(self.link, self.link_before)
+            if not batch.listed:  # an answer, say: no listing that is older than that is believed
+                batch.set(self.link, remote_edited_at=read_at)
             if self.link.state not in (LinkState.UNLINKED, LinkState.EXTRA):
                 batch.set(self.link, reread=True)  # the next ordinary run looks at it, wherever its listing begins
 

@@ -27,7 +27,8 @@ FOUND: dict[str, tuple[Step, ...]] = {
         RUN,
         RUN,
     ),
-    # a plan's write was done, and told as left out, because its answer showed what somebody there had edited beside it
+    # the answer to a plan's write showed what somebody there had edited beside it: the write was told as left out, and a listing
+    # that lagged behind brought back what it had replaced
     "an answer with more than the plan's": (
         ("new", HERE, "contact", "ui"),
         RUN,
@@ -35,6 +36,7 @@ FOUND: dict[str, tuple[Step, ...]] = {
         ("plan", 0),
         ("edit", 0, "contact", 0, TAGS, "orm"),
         ("approve", 0, {}),
+        RUN,
     ),
 }
 
