@@ -129,7 +129,7 @@ FAILURES: dict[str, Failure] = {
     "authentication_failed": Failure(
         lazy("%(tool)s does not accept the key any more"),
         lazy("It was revoked, replaced, or has expired."),
-        lazy("Reconnect with a valid key."),
+        lazy("Reconnect. Mappings and paired records are kept."),
         Button.RECONNECT,
         Effect.STOP,
     ),
@@ -193,14 +193,14 @@ FAILURES: dict[str, Failure] = {
     "not_found": Failure(
         lazy("A table is gone, or is no longer shared with this connection"),
         lazy("The two look the same from here, so nothing was deleted."),
-        lazy("Share it again in %(tool)s and resume, or remove it from this connection."),
+        lazy("Share it again in %(tool)s, or remove it from this connection."),
         Button.CHOOSE_TABLE,
         Effect.STOP_STREAM,
     ),
     "schema_changed": Failure(
         lazy("A table in %(tool)s looks different from what was mapped"),
         lazy("A field was renamed, removed or changed its type."),
-        lazy("Look at the mapping, then resume."),
+        lazy("Look at the mapping, and choose again what belongs together."),
         Button.FIX_MAPPING,
         Effect.STOP_STREAM,
     ),

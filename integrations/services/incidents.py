@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from django.db import connection
 from django.db.models import Count, F, Min, QuerySet
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Now
 
 from integrations.catalog.models import Incident, Unanswered
@@ -73,7 +74,7 @@ def forget(before: dt.datetime) -> None:
     Unanswered.objects.filter(at__lt=Now() - dt.timedelta(days=1)).delete()
 
 
-def _met(slug: str, since: dt.datetime | Now) -> dict:
+def _met(slug: str, since: dt.datetime | Combinable) -> dict:
     """{"first", "tenants", "connections"}: who has failed since then, and not got through."""
     since_then = Unanswered.objects.filter(provider=slug, at__gte=since)
     return since_then.aggregate(first=Min("at"), tenants=Count("tenant", distinct=True), connections=Count("pk"))

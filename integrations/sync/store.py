@@ -156,7 +156,7 @@ class Store:
                         problem.remote_id,
                         problem.title,
                         {},
-                        f"{problem.field}: {problem.reason}" if problem.field else problem.reason,
+                        f"{self._label(problem.field)}: {problem.reason}" if problem.field else problem.reason,
                     )  # fmt: skip
                 )
         if self.guard:
@@ -169,6 +169,10 @@ class Store:
         return counts
 
     # --- small writes ---------------------------------------------------------------------------------------------
+
+    def _label(self, field: str) -> str:
+        """As people call it. A field may be gone from here, or stand only there."""
+        return self.entity.fields[field].label if field in self.entity.fields else field
 
     def save_stream(self, **values: object) -> None:
         """Store facts about the stream; only within `commit`."""

@@ -7,13 +7,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from integrations.models import IntegrationInstance
-from integrations.ui import words
+from integrations.services.connect import NEED_A_KEY
+from integrations.ui import status, words
 from integrations.ui.tools import tool
 from integrations.webhooks import health
 
 
 def shown(integration: IntegrationInstance) -> dict[str, Any] | None:
-    """{"text", "heard_at", "until", "is_failing"}; None where the tool does not call. Two queries."""
+    """{"text", "heard_at", "until", "is_failing", "action"}; None where the tool does not call. Two queries."""
     calls = health.of([integration]).get(integration.pk)
     if calls is None:
         return None
@@ -22,6 +23,7 @@ def shown(integration: IntegrationInstance) -> dict[str, Any] | None:
         "heard_at": calls.heard_at,
         "until": calls.expires_at,
         "is_failing": calls.state == "failing",
+        "action": status.mend(integration, "reconnect") if calls.code in NEED_A_KEY else None,
     }
 
 
@@ -30,6 +32,8 @@ def _text(calls: health.Calls, provider: str) -> str:
         own = {
             "not_https": _("this installation has no https address"),
             "access_denied": _("%(tool)s does not let this connection ask for calls") % {"tool": provider},
+            "internal_error": _("a fault of ours, which is tried again"),
+            "adapter_error": _("%(tool)s answers in a way that we do not understand") % {"tool": provider},
         }
         why = own.get(calls.code) or words.trouble(calls.code, calls.detail, provider).title
         return _("%(why)s; changes are found by the schedule") % {"why": why}

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from integrations.models import Conflict, IntegrationInstance, RecordLink, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
-from integrations.services import lifecycle, waiting
+from integrations.services import failures, lifecycle, waiting
 from integrations.services import standing as counting
 from integrations.ui import activity, hooks, incidents, plans, problems, status, usage, words
 from integrations.ui.tools import tool
@@ -31,10 +31,16 @@ def live(integration: IntegrationInstance) -> dict[str, Any]:
     left = status.unsettled([integration.pk]).get(integration.pk, status.Unsettled())
     return {
         "integration": integration,
-        "standing": status.standing(integration, running, due, streams, left),
+        "standing": status.standing(integration, running, due, streams, left, _last(integration)),
         "progress": _progress(running, integration, streams) if running else None,
         "due": due,
     }
+
+
+def _last(integration: IntegrationInstance) -> str:
+    """How the last run failed, as a code."""
+    ended = integration.runs.filter(ended_at__isnull=False).order_by("-started_at")
+    return ended.values_list("error_code", flat=True).first() or ""
 
 
 def _progress(run: SyncLog, integration: IntegrationInstance, streams: list[Stream]) -> dict[str, Any]:
@@ -84,6 +90,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         ],
         "groups": problems.shown(groups),
         "incidents": incidents.shown([integration.provider]),
+        "passing": _passing(integration, provider.name),
         "waits": _waits(integration, provider.name),
         "warning": _warning(integration, provider.name),
         "plan": _plan(integration, provider.name),
@@ -128,7 +135,7 @@ def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: 
         "title": trouble.title,
         "text": trouble.text,
         "since": integration.status_since,
-        "action": status.mend(integration, trouble.mend) if trouble.mend != "go_on" else None,
+        "actions": status.mends(integration, trouble.mend) if trouble.mend != "go_on" else [],
         "brakes": [
             {
                 "table": stream.collection_name,
@@ -139,6 +146,15 @@ def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: 
         if trouble.mend == "go_on"
         else [],
     }
+
+
+def _passing(integration: IntegrationInstance, provider: str) -> dict[str, str] | None:
+    """Why it is trying again by itself, and that nothing is lost."""
+    code = status.passing(integration, _last(integration))
+    if not code:
+        return None
+    told = failures.tell(code, tool=provider)
+    return {"title": told.title, "text": f"{told.text} {_waits(integration, provider)}".strip()}
 
 
 def _waits(integration: IntegrationInstance, provider: str) -> str:
@@ -195,8 +211,10 @@ def _braked(streams: list[Stream]) -> list[Stream]:
 
 def _stream_trouble(stream: Stream, provider: str) -> dict[str, Any]:
     trouble = words.trouble(stream.problem_code, stream.problem_detail, provider)
-    url = reverse("connections:mapping", args=[stream.integration_id, stream.pk])
-    return {"table": stream.collection_name, "title": trouble.title, "text": trouble.text, "url": url}
+    action = status.mend(stream.integration, trouble.mend, stream)
+    if trouble.mend in ("go_on", "look"):  # leads to the page that this is on
+        action = None
+    return {"table": stream.collection_name, "title": trouble.title, "text": trouble.text, "action": action}
 
 
 def leaving(integration: IntegrationInstance) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from crm import registry
 from integrations.models import SetAside
+from integrations.services import failures
 from integrations.services.standing import Group
 from integrations.sync.tables import BY_A_PERSON
 from integrations.ui.tools import tool
@@ -35,7 +36,7 @@ def _group(group: Group, entity: registry.Entity) -> dict[str, Any]:
     return {
         "title": said % {"n": group.count, "noun": noun.lower(), "tool": name},
         "field": field.label if field else group.field,
-        "reason": group.reason,
+        "reason": group.reason or failures.tell(group.code, tool=name).text,
         "table": group.stream.collection_name,
         "examples": [_example(one, group) for one in group.examples],
         "more": max(group.count - len(group.examples), 0),

@@ -26,7 +26,7 @@ from integrations.sync.match import KEYABLE
 from integrations.ui.conditions import Conditions
 from integrations.ui.tools import tool
 
-CHOICES = ("direction", "policy", "matching", "deletions")
+CHOICES = ("direction", "policy", "matching", "deletions", "on_drift")
 
 
 @dataclass

@@ -19,7 +19,8 @@ from django.utils.translation import ngettext
 from crm.registry import ENTITIES
 from integrations.models import Conflict, IntegrationInstance, LinkState, RecordLink, SetAside, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
-from integrations.services import setup
+from integrations.services import failures, setup
+from integrations.services.failures import Effect
 from integrations.ui import words
 from integrations.ui.tools import tool
 
@@ -51,13 +52,15 @@ def standing(
     due: Due | None,
     streams: Sequence[Stream],
     left: Unsettled,
+    last: str = "",
 ) -> Standing:
+    """last: how the last run failed, as a code; "" when it did not."""
     provider = tool(integration.provider).name
     if integration.status == Status.DRAFT:
         return _of_draft(integration)
     if integration.status == Status.ATTENTION:
         trouble = words.trouble(integration.status_code, integration.status_detail, provider)
-        return Standing("failing", f"{trouble.title}.", mend(integration, trouble.mend))
+        return Standing("failing", f"{trouble.title}.", mends(integration, trouble.mend)[0])
     if running and integration.status == Status.ACTIVE:
         return Standing("running", progress(running), is_busy=True)
     if integration.status == Status.PAUSED:
@@ -70,10 +73,8 @@ def standing(
         return Standing("paused", sentence, action, is_busy=bool(running))
     if due and due.due_at and due.due_at <= timezone.now():
         return Standing("waiting", _("Waiting for its turn to run."), is_busy=True)
-    if integration.failures and due and due.due_at:
-        sentence = _("%(tool)s did not answer. The next try is at %(time)s.")
-        clock = formats.time_format(timezone.localtime(due.due_at), "TIME_FORMAT")
-        told = sentence % {"tool": provider, "time": clock}
+    if (code := passing(integration, last)) and due and due.due_at:
+        told = f"{words.trouble(code, '', provider).title}. {_next_try(due.due_at)}"
         if integration.warned_at and integration.failing_since:
             warning = _("Runs have failed since %(day)s; if this goes on, the connection is paused.")
             day = formats.date_format(timezone.localtime(integration.failing_since), "SHORT_DATE_FORMAT")
@@ -81,10 +82,7 @@ def standing(
         return Standing("waiting", told)
     if troubled := next((stream for stream in streams if stream.problem_code), None):
         trouble = words.trouble(troubled.problem_code, troubled.problem_detail, provider)
-        action = {
-            "label": _("Look at the mapping"),
-            "url": reverse("connections:mapping", args=[integration.pk, troubled.pk]),
-        }
+        action = mend(integration, trouble.mend, troubled)
         return Standing("failing", f"{troubled.collection_name}: {trouble.title}.", action)
     if left.failing:
         sentence = ngettext("%(n)s thing needs a look.", "%(n)s things need a look.", left.failing)
@@ -114,8 +112,24 @@ def _of_draft(integration: IntegrationInstance) -> Standing:
     return Standing("waiting", sentence, {"label": _("Go on with the setup"), "url": url})
 
 
-def mend(integration: IntegrationInstance, what: str) -> dict[str, Any] | None:
-    """The one button for a trouble."""
+def passing(integration: IntegrationInstance, last: str) -> str:
+    """Why an active connection is trying again by itself, as a code; "" when it is not."""
+    if integration.status != Status.ACTIVE:
+        return ""
+    if last and failures.of(last).effect == Effect.RETRY:
+        return last
+    return "unavailable" if integration.failures else ""
+
+
+def _next_try(at: dt.datetime) -> str:
+    local = timezone.localtime(at)
+    if local.date() == timezone.localdate():
+        return _("The next try is at %(time)s.") % {"time": formats.time_format(local, "TIME_FORMAT")}
+    return _("The next try is on %(day)s.") % {"day": formats.date_format(local, "DATETIME_FORMAT")}
+
+
+def mend(integration: IntegrationInstance, what: str, stream: Stream | None = None) -> dict[str, Any] | None:
+    """The one button for a trouble, of the whole connection or of one table."""
     leads = {
         "reconnect": (_("Reconnect"), "connections:reconnect"),
         "fix_mapping": (_("Look at the mapping"), "connections:tables"),
@@ -128,8 +142,25 @@ def mend(integration: IntegrationInstance, what: str) -> dict[str, Any] | None:
     if what not in leads:
         return None
     label, name = leads[what]
+    if stream is not None and what == "fix_mapping":
+        return {"label": label, "url": reverse("connections:mapping", args=[integration.pk, stream.pk])}
     action: dict[str, Any] = {"label": label, "url": reverse(name, args=[integration.pk])}
     return action | {"post": True} if name == "connections:resume" else action
+
+
+def mends(integration: IntegrationInstance, what: str) -> list[dict[str, Any]]:
+    """For a connection that stands still: the button that mends it, and where that alone does not set it going, another.
+
+    Access that is missing is given at the tool, or by signing in anew, where the connection was made so.
+    """
+    if what in ("reconnect", "go_on"):
+        wanted = [what]
+    elif integration.status_code == "access_denied":
+        wanted = ["reconnect", "resume"] if integration.auth_kind == "oauth2" else ["resume", "reconnect"]
+    else:
+        wanted = [what, "resume"]
+    found = {action["url"]: action for one in wanted if (action := mend(integration, one))}
+    return list(found.values())
 
 
 def progress(run: SyncLog) -> str:
@@ -177,17 +208,17 @@ def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict
     streams: dict[UUID, list[Stream]] = {}
     for stream in Stream.objects.filter(integration__in=ids).defer("schema"):
         streams.setdefault(stream.integration_id, []).append(stream)
-    ended = SyncLog.objects.filter(integration__in=ids).exclude(state="running")
-    last = dict(
-        ended.order_by("integration", "-started_at").distinct("integration").values_list("integration", "ended_at")
-    )
+    ended = SyncLog.objects.filter(integration__in=ids, ended_at__isnull=False)
+    newest = ended.order_by("integration_id", "-started_at").distinct("integration_id")
+    last = {run.integration_id: run for run in newest.only("integration_id", "ended_at", "error_code")}
     days, left = _days(ids), unsettled(ids)
 
     def stands(one: IntegrationInstance) -> Standing:
         mine = streams.get(one.pk, [])
-        return standing(one, running.get(one.pk), due.get(one.pk), mine, left.get(one.pk, Unsettled()))
+        code = last[one.pk].error_code if one.pk in last else ""
+        return standing(one, running.get(one.pk), due.get(one.pk), mine, left.get(one.pk, Unsettled()), code)
 
-    return [_row(one, stands(one), last.get(one.pk), days) for one in shown]
+    return [_row(one, stands(one), last[one.pk].ended_at if one.pk in last else None, days) for one in shown]
 
 
 def _row(one: IntegrationInstance, how: Standing, last: dt.datetime | None, days: dict[Any, Any]) -> dict[str, Any]:

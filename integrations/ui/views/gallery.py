@@ -73,9 +73,11 @@ def chosen(request: HttpRequest, ways: list[Auth], before: str = "") -> Auth | N
 
 def connect_context(provider: str, form: ConnectForm, ways: list[Auth]) -> dict[str, Any]:
     way = form.way
+    asked = way.oauth.scopes if way and way.oauth else ()
     scopes = [
-        {"name": scope.name, "why": _(scope.why), "optional": scope.optional}
-        for scope in (way.oauth.scopes if way and way.oauth else ())
+        {"optional": optional, "scopes": [{"name": scope.name, "why": _(scope.why)} for scope in group]}
+        for optional in (False, True)
+        if (group := [scope for scope in asked if scope.optional == optional])
     ]
     return {
         "form": form,

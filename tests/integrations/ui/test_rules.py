@@ -16,7 +16,7 @@ def rules(paired):
 
 def answers(stream, **others):
     """What a browser would send of the untouched page, with some of it changed."""
-    given = {name: getattr(stream, name) for name in ("direction", "policy", "matching", "deletions")}
+    given = {name: getattr(stream, name) for name in ("direction", "policy", "matching", "deletions", "on_drift")}
     given |= {name: str(getattr(stream, name)) for name in ("brake_deletes", "brake_overwrites", "settle_seconds")}
     given |= {f"policy:{one.local}": one.policy for one in stream.mappings.all()}
     given |= {f"critical:{name}": "on" for name in ("email", "phone")}
@@ -63,6 +63,16 @@ def test_mapping_keeps_the_rules_of_its_fields(tenant_client, rules, paired):
     assert tenant_client.post(mapping, form_of(tenant_client.get(mapping))).status_code == 303
     status = stream.mappings.get(local="status")
     assert (status.policy, status.critical) == ("remote", True)
+
+
+@pytest.mark.parametrize("choice", ["ask", "apply", "stop"])
+def test_what_happens_when_a_field_is_gone_is_chosen(tenant_client, rules, paired, choice):
+    stream = paired["stream"]
+    assert tenant_client.post(rules, answers(stream) | {"on_drift": choice}).status_code == 303
+    stream.refresh_from_db()
+    assert stream.on_drift == choice
+    html = tenant_client.get(rules).content.decode()
+    assert f'name="on_drift" value="{choice}" checked' in html.replace("  ", " ")
 
 
 def test_keys_are_put_in_order_without_saving(tenant_client, rules, paired):
