@@ -153,3 +153,34 @@ def test_request_that_arrives_late_leaves_no_second_record(tool, integration, mo
     sync(integration)  # looks, finds nothing, and makes it anew
     time.sleep(2)
     stands_once(tool, model, integration)
+
+
+def test_engine_uses_nothing_that_is_not_declared(tool, integration, model, can, adapter, monkeypatch):
+    """Creates, edits and deletions on both sides: what goes out asks for no more than the manifest offers."""
+    cls, sent = type(adapter), []
+    real = cls.push
+
+    def push(self: Any, collection: str, changes: Any) -> Any:
+        sent.append(list(changes))
+        return real(self, collection, changes)
+
+    monkeypatch.setattr(cls, "push", push)
+    sync(integration)
+    model.objects.filter(name="New 0").update(name="Renamed")
+    model.objects.filter(name="New 1").delete()
+    tool.trash(tool.create("Made and put away"))
+    sync(integration)
+    sync(integration)
+    offered = {"create", "update"} | {name for name in ("delete", "restore", "erase") if getattr(can, name)}
+    changes = [change for some in sent for change in some]
+    assert {"create", "update"} <= {change.action for change in changes} <= offered
+    assert max(map(len, sent)) <= can.batch
+    assert can.versions or not any(change.version for change in changes)
+    for change in changes:
+        made = change.action == "create"
+        assert not change.key or (made and can.create_once == "key")
+        assert not (made and change.id) or can.create_once == "client_id"
+        assert not change.new_options or any(
+            f.creates_options for f in adapter.describe(tool.collection(adapter)).fields
+        )
+    assert "Renamed" in tool.titles()
