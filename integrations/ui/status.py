@@ -82,8 +82,8 @@ def standing(
         return Standing("waiting", told)
     if troubled := next((stream for stream in streams if stream.problem_code), None):
         trouble = words.trouble(troubled.problem_code, troubled.problem_detail, provider)
-        action = mend(integration, trouble.mend, troubled)
-        return Standing("failing", f"{troubled.collection_name}: {trouble.title}.", action)
+        mended = mend(integration, trouble.mend, troubled)
+        return Standing("failing", f"{troubled.collection_name}: {trouble.title}.", mended)
     if left.failing:
         sentence = ngettext("%(n)s thing needs a look.", "%(n)s things need a look.", left.failing)
         return Standing("waiting", sentence % {"n": formats.number_format(left.failing, force_grouping=True)})
