@@ -126,7 +126,7 @@ def finish(visit: Visit, another_account: bool = False, by: str = "") -> Account
     connect.refuse_other(integration, account, another_account)
     with transaction.atomic():
         if not settle(visit):
-            raise Refused(_("This way back was used already."), code="used")
+            raise Refused(_("This return link has already been used."), code="used")
         grants.keep(integration, tokens)
         integration.credentials = None
         connect.keep(integration, KIND, account, by)
@@ -152,7 +152,7 @@ def _exchange(visit: Visit) -> Tokens:
             _("The tool could not do it; it says “%(error)s”.") % {"error": visit.error}, code="provider_error"
         )
     if not Visit.objects.filter(pk=visit.pk, exchanged_at=None).update(exchanged_at=timezone.now()):
-        raise Refused(_("This way back was used already."), code="used")
+        raise Refused(_("This return link has already been used."), code="used")
     try:
         code, verifier = visit.code.open(), visit.verifier.open()  # type: ignore[union-attr]
         tokens = exchange.exchange(app, code, redirect_uri(visit.provider), verifier)

@@ -83,7 +83,7 @@ def find(integration: IntegrationInstance, slug: str) -> Template:
 def places(integration: IntegrationInstance) -> list[Collection]:
     """Where its tables can be made. Raises Refused."""
     if not offered(integration):
-        raise Refused(_("This tool lets nobody create tables from outside."), code="cannot_create_collections")
+        raise Refused(_("This tool does not let others create tables."), code="cannot_create_collections")
     with streams.words(), closing(open_adapter(integration)) as adapter:
         return adapter.places()
 
@@ -94,7 +94,7 @@ def make(integration: IntegrationInstance, template: Template, place: str) -> li
     It may be repeated after any failure: a table of that name that stands at the place is used, a pair that is made is kept.
     """
     if not place:
-        raise Refused(_("Choose where the tables shall stand."), "place", "missing")
+        raise Refused(_("Choose where to put the tables."), "place", "missing")
     made: dict[str, str] = {}  # {entity: collection id}
     with streams.words(), closing(open_adapter(integration)) as adapter:
         for table in template.tables:

@@ -23,7 +23,7 @@ def _words(one: dict[str, str]) -> str:
     facts = {"field": one["name"], "was": one["was"]}
     match one["kind"]:
         case "new":
-            return _("“%(field)s” is new. Map it if it shall be kept in step.") % facts
+            return _("“%(field)s” is new. Map it if you want it kept in step.") % facts
         case "gone":
             return _("“%(field)s” is gone.") % facts
         case "back":

@@ -82,7 +82,7 @@ class NameForm(RefusableForm):
 class TemplateForm(RefusableForm):
     template = forms.ChoiceField(label=gettext_lazy("Template"))
     place = forms.ChoiceField(
-        label=gettext_lazy("Where the tables shall stand"),
+        label=gettext_lazy("Where to put the tables"),
         error_messages={"invalid_choice": gettext_lazy("Choose one.")},
     )
 

@@ -23,9 +23,9 @@ def _banner(incident: Incident) -> dict[str, str]:
     is_today = began.date() == timezone.localdate()
     since = formats.time_format(began, "TIME_FORMAT") if is_today else formats.date_format(began, "DATETIME_FORMAT")
     said = (
-        _("The sync with %(tool)s has trouble since %(time)s")
+        _("The sync with %(tool)s has had trouble since %(time)s")
         if incident.kind == "app_refused"  # the fault is ours, not theirs
-        else _("%(tool)s has trouble since %(time)s")
+        else _("%(tool)s has had trouble since %(time)s")
     )
     calm = _("Nothing is lost: changes wait and go by themselves.")
     return {

@@ -37,6 +37,6 @@ def test_there_and_back_and_with_another_account(site, our_app, signed_in):
     page.get_by_role("button", name="Sign in at Notion").click()
     allow(page, "Katherine Johnson – Nord Atelier")
     expect(page.get_by_role("heading", level=1)).to_have_text("This is another account")
-    page.get_by_role("button", name="Keep the account before").click()
+    page.get_by_role("button", name="Keep the previous account").click()
     expect(page.locator(".steps .current")).to_contain_text("Map")
     expect(page.locator(".steps")).to_contain_text("Acme Studio")

@@ -150,7 +150,7 @@ KINDS: dict[str, Kind] = {
     "phoneNumber": Kind(Type.PHONE, _text),
     "number": Kind(Type.DECIMAL, _number),
     "currency": Kind(Type.MONEY, _money),
-    "percent": Kind(Type.DECIMAL, _number, note=_("12.3 % is 0.123.")),
+    "percent": Kind(Type.DECIMAL, _number, note=_("12.3 percent is 0.123.")),
     "duration": Kind(Type.DECIMAL, _number, note=_("In seconds.")),
     "rating": Kind(Type.INTEGER, _whole),
     "checkbox": Kind(Type.BOOLEAN, _yes),

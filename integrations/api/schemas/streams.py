@@ -395,7 +395,7 @@ class Transform(Schema):
                     "settings": [
                         {
                             "name": "separator",
-                            "label": "Parted by",
+                            "label": "Separated by",
                             "kind": "separator",
                             "default": ",",
                             "choices": [",", ";", "/", "|", "\n"],

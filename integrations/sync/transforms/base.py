@@ -267,7 +267,7 @@ def as_text(value: Any) -> str:
         return value or ""
     if isinstance(value, int | float):
         return values.decimal(value)
-    raise Mismatch(_("A single value is wanted, as text."))
+    raise Mismatch(_("A single text value is expected."))
 
 
 def no_way(value: Value, _now: Value, step: Step, _around: Around) -> Value:

@@ -37,11 +37,11 @@ READ_AS = (
     ),
     Parameter(
         "thousands",
-        gettext_lazy("Thousands, when written"),
+        gettext_lazy("Thousands separator when written"),
         "separator",
         "",
         (
-            ("", gettext_lazy("not parted")),
+            ("", gettext_lazy("not separated")),
             (" ", gettext_lazy("space")),
             (",", gettext_lazy("comma")),
             (".", gettext_lazy("point")),
@@ -162,7 +162,7 @@ def _rounded(number: Value, step: Step) -> str:
 ROUND = Transform(
     "round",
     gettext_lazy("Round"),
-    gettext_lazy("To so many decimals, both ways."),
+    gettext_lazy("To this many decimals, both ways."),
     frozenset(NUMBERS | {Type.MONEY}),
     same_type,
     _round,
@@ -171,10 +171,10 @@ ROUND = Transform(
         Parameter("places", gettext_lazy("Decimals"), "number", 2, least=0, most=10),
         Parameter(
             "half",
-            gettext_lazy("A half goes"),
+            gettext_lazy("Round halves"),
             "choice",
             "up",
-            (("up", gettext_lazy("away from zero: 2.5 is 3")), ("even", gettext_lazy("to the even one: 2.5 is 2"))),
+            (("up", gettext_lazy("away from zero: 2.5 is 3")), ("even", gettext_lazy("to even: 2.5 is 2"))),
         ),
     ),
     loses=lambda _step: _("Decimals beyond the last one do not come back."),

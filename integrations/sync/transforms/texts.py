@@ -42,7 +42,7 @@ def _trim(value: Value, _now: Value, step: Step, _around: Around) -> Value:
 TRIM = Transform(
     "trim",
     gettext_lazy("Trim spaces"),
-    gettext_lazy("Takes away spaces at both ends, and doubled ones inside if you like."),
+    gettext_lazy("Removes spaces at both ends, and doubled ones inside if you like."),
     frozenset(TEXTS),
     same_type,
     _trim,
@@ -73,7 +73,7 @@ CASE = Transform(
             (("lower", gettext_lazy("small")), ("upper", gettext_lazy("capitals"))),
         ),
     ),
-    loses=lambda _step: _("Which letters were capitals does not come back."),
+    loses=lambda _step: _("Capital letters are not restored."),
 )
 
 
@@ -105,7 +105,7 @@ PART = Transform(
     _part,
     no_way,
     (
-        Parameter("separator", gettext_lazy("Parted by"), "separator", " ", WITH_SPACE),
+        Parameter("separator", gettext_lazy("Separated by"), "separator", " ", WITH_SPACE),
         Parameter("number", gettext_lazy("Which part"), "number", 1, least=-20, most=20),
         Parameter("rest", gettext_lazy("With all that follows it"), "yes", False),
     ),
@@ -123,7 +123,7 @@ def _join(value: Value, _now: Value, step: Step, _around: Around) -> Value:
     separator = step.params["separator"]
     for name in value:
         if _pieces(name, separator) != [name]:
-            raise Unfit("“%(value)s” holds what the names are parted by", value=name)
+            raise Unfit("“%(value)s” contains the separator", value=name)
     return JOINED[separator].join(value)
 
 
@@ -135,7 +135,7 @@ SPLIT = Transform(
     always(Type.MULTI_SELECT),
     _split,
     _join,
-    (Parameter("separator", gettext_lazy("Parted by"), "separator", ",", SEPARATORS),),
+    (Parameter("separator", gettext_lazy("Separated by"), "separator", ",", SEPARATORS),),
     loses=lambda _step: _("The order of the names and the spaces between them do not come back."),
 )
 

@@ -69,7 +69,7 @@ def read_time(text: str, pattern: str) -> dt.datetime:
         day = dt.date(year, parts["month"], parts["day"])
         return dt.datetime.combine(day, dt.time(parts.get("hour", 0), parts.get("minute", 0)))
     except ValueError as error:
-        raise Unfit("“%(value)s” is no day of the calendar", value=text) from error
+        raise Unfit("“%(value)s” is not a calendar date", value=text) from error
 
 
 def write_time(moment: dt.datetime, pattern: str) -> str:

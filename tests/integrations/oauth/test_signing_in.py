@@ -86,7 +86,7 @@ def test_a_handle_works_once(tenant_client, begin):
     back = path_of(come_back(consent(begin())))
     assert tenant_client.get(back).status_code == 303
     again = tenant_client.get(back)
-    assert again.status_code == 404 and "This way back no longer works" in again.content.decode()
+    assert again.status_code == 404 and "This return link no longer works" in again.content.decode()
 
 
 def test_only_who_began_can_finish(tenant_client, begin, member, sign_in, tenant):

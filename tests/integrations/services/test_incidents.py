@@ -100,7 +100,7 @@ def test_open_breaker_opens_one_and_the_first_success_ends_it(linked, notion, si
     Incident.objects.update(note="They know.")
     for page in pages:
         html = browser.get(page).content.decode()
-        assert "Notion has trouble since" in html and "They know." in html
+        assert "Notion has had trouble since" in html and "They know." in html
         assert '<div class="callout trouble"' not in html and 'live-sentence"><svg class="glyph failing' not in html
     assert "glyph failing" not in browser.get(pages[0]).content.decode()
     from integrations.services.adapters import breaker_of
@@ -110,7 +110,7 @@ def test_open_breaker_opens_one_and_the_first_success_ends_it(linked, notion, si
     assert run_once(linked) == "done"
     assert Incident.objects.get().ended_at
     for page in pages:
-        assert "has trouble since" not in browser.get(page).content.decode()
+        assert "has had trouble since" not in browser.get(page).content.decode()
 
 
 def test_while_it_lasts_nobody_is_warned_or_paused_by_himself(linked, notion):
