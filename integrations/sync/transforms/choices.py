@@ -112,7 +112,9 @@ def _grouped(step: Step) -> str:
 VALUES = Transform(
     "values",
     gettext_lazy("List of values"),
-    gettext_lazy("Which value there stands for which value here. Where several become one, one of them is the way back."),
+    gettext_lazy(
+        "Which value there stands for which value here. Where several become one, one of them is the way back."
+    ),
     frozenset(SIMPLE - {Type.MONEY, Type.DATE, Type.DATETIME}),
     _gives,
     _map_in,
