@@ -21,8 +21,8 @@ from tests.simulation.seeds import make_up
 from tests.simulation.teller import Teller, tell
 from tests.simulation.themes import THEMES
 
-FIXED = range(1, 21)
-FRESH = int(os.environ.get("SIM_FRESH", "8"))
+FIXED = range(1, 17)
+FRESH = int(os.environ.get("SIM_FRESH", "4"))
 FIRST_FRESH = int(time.time()) % 1_000_000_000
 
 
@@ -57,10 +57,8 @@ def _play(home: Any, seed: int) -> None:
 
 def test_seed_tells_the_same_story_again(home: Any) -> None:
     """Also with what the engine did in it: the logs are the same, call by call."""
-    for seed in (3, 8):
-        assert make_up(seed) == make_up(seed)
-        logs = [_log(home, seed) for _ in range(2)]
-        assert logs[0] == logs[1]
+    assert make_up(8) == make_up(8)
+    assert _log(home, 8) == _log(home, 8)
 
 
 def _log(home: Any, seed: int) -> list[str]:
