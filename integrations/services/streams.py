@@ -265,6 +265,8 @@ def set_mappings(stream: Stream, wanted: Iterable[Mapping[str, Any]]) -> list[Fi
             _read_again(stream)
         Stream.objects.filter(pk=stream.pk).update(version=stream.version + 1)
         stream.version += 1
+        if any(one.gone for one in before.values()):
+            stream.save(update_fields=["schema"])  # a person has seen what is there now
         stream.set_aside.filter(field__in={"", *before, *now}).exclude(code__in=BY_A_PERSON).update(retry_at=None)
     return made
 

@@ -7,7 +7,8 @@ The form's state travels in its own fields (remote, local, direction, row, was: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.http import QueryDict
@@ -62,6 +63,7 @@ class Mapper:
     @classmethod
     def of(cls, stream: Stream) -> Mapper:
         """As it is saved."""
+        _see_what_went(stream)
         saved = [Choice(one.remote, one.local, one.direction, one.options) for one in stream.mappings.all()]
         mapper = cls(stream, saved, registry.entity(stream.entity))
         if (
@@ -73,6 +75,7 @@ class Mapper:
     @classmethod
     def posted(cls, stream: Stream, data: QueryDict) -> Mapper:
         """As it stands in the form."""
+        _see_what_went(stream)
         lists = (data.getlist(name) for name in ("remote", "local", "direction"))
         choices = [Choice(*one) for one in zip(*lists, strict=False)]
         saved = {(one.remote, one.local): one.options for one in stream.mappings.all()}
@@ -380,3 +383,10 @@ class Mapper:
 def _unseen(old: FieldMapping | None) -> dict[str, Any]:
     """What a saved pair has beside what the mapper shows."""
     return {"policy": old.policy, "critical": old.critical} if old else {}
+
+
+def _see_what_went(stream: Stream) -> None:
+    """Of a field that is gone the engine keeps what it was, to know it again: a person sees what is there now."""
+    if any(one.gone for one in stream.mappings.all()):
+        with suppress(Refused):
+            stream.schema = asdict(streams.describe(stream.integration, stream.collection))
