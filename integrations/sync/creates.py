@@ -132,7 +132,9 @@ def _claims(
     ours = [record for record in records if record.made_by_us]
     if not links or not ours:
         return [], [], set()
-    same_table = list(Stream.objects.filter(collection=store.stream.collection).values_list("pk", flat=True))
+    home = store.stream.integration  # ids mean something within one account only
+    same_account = Stream.objects.filter(integration__provider=home.provider, integration__account_id=home.account_id)
+    same_table = list(same_account.filter(collection=store.stream.collection).values_list("pk", flat=True))
     taken = RecordLink.objects.filter(stream__in=same_table, remote_id__in=[record.id for record in ours])
     linked = set(taken.values_list("remote_id", flat=True))
     loose = [record for record in ours if record.id not in linked]

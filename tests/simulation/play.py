@@ -141,7 +141,7 @@ class Play:
 
     def _connect(self) -> None:
         self.integration = IntegrationInstance.objects.create(
-            provider="memory", name=self.name, status=Status.ACTIVE, setup_step="done"
+            provider="memory", account_id=self.name, name=self.name, status=Status.ACTIVE, setup_step="done"
         )
         position = feed.now()
         self.streams = {}

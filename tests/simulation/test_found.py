@@ -45,3 +45,22 @@ FOUND: dict[str, tuple[Step, ...]] = {
 def test_story_ends_well_now(home: Any, name: str) -> None:
     failure = tell(home, Story((LATE_INDEX,), FOUND[name]))
     assert failure is None, f"{failure.what}\n{failure.log}"
+
+
+def test_second_copy_is_known_although_another_tool_has_a_record_of_that_id(home: Any) -> None:
+    """A create that arrived late was taken for a record of the other tool, which counts its ids in the same way."""
+    tools = tuple(Tool(kind, ("contact",), ORDINARY, tuple(PLAIN["contact"])) for kind in ("trello", "planner"))
+    late: Step = ("run", 1, {"faults": [(0, "late", 1000, "push")]})
+    new: Step = ("new", HERE, "contact", "ui")
+    steps: tuple[Step, ...] = (
+        new,
+        ("run", 0, {}),
+        late,
+        ("run", 1, {}),
+        new,
+        ("run", 0, {}),
+        ("wait",),
+        ("run", 1, {}),
+    )
+    failure = tell(home, Story(tools, steps))
+    assert failure is None, f"{failure.what}\n{failure.log}"
