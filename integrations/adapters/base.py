@@ -370,6 +370,7 @@ class Adapter(ABC):
     def __init__(self, credentials: Mapping[str, str], transport: Transport) -> None:
         self.credentials = credentials
         self.transport = transport
+        self.subscriptions: Mapping[str, str] = {}  # {collection: id of its subscription}, where that helps reading
 
     @abstractmethod
     def check(self) -> Account:

@@ -24,6 +24,7 @@ from integrations.transport.http import Bearer, Transport
 from integrations.transport.limiter import Fill, Limiter
 from integrations.transport.postgres import PostgresStore
 from integrations.transport.stores import RedisStore
+from integrations.webhooks.models import Subscription
 
 #: One short retry; a longer pause that the tool asks for is told instead of sat through.
 PERSON_WAITS: dict[str, Any] = {"waits": (1,), "max_wait": 10.0}
@@ -72,6 +73,9 @@ def open_adapter(
     credentials, bearer = _signing(integration)
     adapter = open_with(integration.provider, credentials, integration.account_id, before_send, priority, bearer)
     adapter.transport.on_close = partial(calls.add, integration)
+    if adapter.manifest.hooks and adapter.manifest.hooks.made == "api":
+        standing = Subscription.objects.filter(integration_id=integration.pk, is_wanted=True).exclude(remote_id="")
+        adapter.subscriptions = dict(standing.values_list("collection", "remote_id"))
     return adapter
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyairtable import Api
@@ -96,8 +97,23 @@ class AirtableAdapter(Adapter):
         def ask(formula: str | None, offset: str | None) -> reading.Answer:
             return self._list(collection, translator.asked, formula, offset)
 
-        for rows, after, whole in reading.pages(ask, reading.Cursor.load(cursor)):
-            yield Page([translator.record(row) for row in rows], after.dump(), whole)
+        begun = reading.Cursor.load(cursor)
+        for rows, after, whole in reading.pages(ask, begun):
+            read, place = (
+                [translator.record(row) for row in rows],
+                replace(after, hook=begun.hook, payload=begun.payload),
+            )
+            if begun.since and not after.offset and (hook := self.subscriptions.get(collection)):
+                gone, place = self._destroyed(collection, hook, place)
+                read += gone
+            yield Page(read, place.dump(), whole)
+
+    def _destroyed(self, collection: str, hook: str, place: reading.Cursor) -> tuple[list[Record], reading.Cursor]:
+        """What our webhook's payloads tell to be deleted and is, by now: a person may have taken it out of the trash again."""
+        base, table = collection.split("/")
+        told, following = hooks.destroyed(self.api, base, hook, table, place.payload if place.hook == hook else 1)
+        gone = [record for record in self.fetch(collection, told) if record.deleted]
+        return gone, replace(place, hook=hook, payload=following)
 
     def fetch(self, collection: str, ids: Sequence[str]) -> list[Record]:
         """What a readable table lacks is deleted: Airtable hides no single records, and shows its trash to nobody."""

@@ -19,6 +19,7 @@ from integrations.adapters.base import HookCall, HookEvent, HookSays, Subscripti
 LIFE = dt.timedelta(days=7)
 OLDEST = dt.timedelta(days=2)  # Airtable repeats a failed ping for about a day
 SIGNATURE = "x-airtable-content-mac"
+PAYLOADS = 50  # at most in one answer
 
 #: People, their forms and their automations. Programs that use the API are left out, or our own writes would call us back: what
 #: others write that way, and what is synced in from other bases, is found by polling.
@@ -62,6 +63,22 @@ def unsubscribe(api: Api, base: str, ident: str) -> None:
         api.delete(_address(api, base, ident))
     except (Hidden, errors.NotFound):  # gone already, or the base is not shared any more
         return
+
+
+def destroyed(api: Api, base: str, ident: str, table: str, cursor: int) -> tuple[list[str], int]:
+    """(records that payloads from `cursor` on tell to be deleted, the next cursor). They are kept for a week."""
+    gone: dict[str, None] = {}
+    while True:
+        try:
+            told = api.get(f"{_address(api, base, ident)}/payloads", params={"cursor": cursor, "limit": PAYLOADS})
+        except (Hidden, Refused, errors.NotFound):  # it is made anew meanwhile; the daily full listing finds the rest
+            return list(gone), cursor
+        for payload in told["payloads"]:
+            changed = (payload.get("changedTablesById") or {}).get(table) or {}
+            gone |= dict.fromkeys(changed.get("destroyedRecordIds") or ())
+        cursor = max(cursor, int(told["cursor"]))
+        if not told.get("mightHaveMore") or not told["payloads"]:
+            return list(gone), cursor
 
 
 def heard(call: HookCall, secret: str, now: dt.datetime) -> HookSays:

@@ -40,11 +40,16 @@ Ask = Callable[[str | None, str | None], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Opaque outside. since: all edits until then have been read ("": none has). began, offset: of a listing under way."""
+    """Opaque outside. since: all edits until then have been read ("": none has). began, offset: of a listing under way.
+
+    hook, payload: of which webhook which payload is the next to be read.
+    """
 
     since: str = ""
     began: str = ""
     offset: str = ""
+    hook: str = ""
+    payload: int = 0
 
     def dump(self) -> str:
         return json.dumps({name: value for name, value in asdict(self).items() if value}, separators=(",", ":"))

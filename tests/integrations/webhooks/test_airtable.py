@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import pytest
 from django.db import connection
@@ -88,3 +89,36 @@ def test_from_the_first_call_to_the_end(airtable, integration):
     tending.tend(integration.pk)
     assert not Subscription.objects.exists()
     assert anew.remote_id not in {one["id"] for one in hooks(airtable)}
+
+
+def test_a_deletion_is_known_from_the_payloads_at_once(airtable, integration):
+    tend(integration)
+    gone, back = RecordLink.objects.order_by("id")[:2]
+    airtable.trash_row(gone.remote_id)
+    airtable.trash_row(back.remote_id)
+    airtable.restore_row(back.remote_id)  # a person took it out of the trash again before we looked
+
+    def is_known():
+        noticing.notice()
+        dispatch.run_if_due(connection.schema_name, integration.pk)
+        return not Contact.objects.filter(pk=gone.record_id).exists()
+
+    wait_for(is_known)
+    assert Contact.objects.filter(pk=back.record_id).exists()
+    cursor = json.loads(integration.streams.get().cursor)
+    assert cursor["hook"] == Subscription.objects.get().remote_id and cursor["payload"] > 1
+    asked = airtable.log()["by_route"]
+    due.ask(integration.pk)
+    assert dispatch.run_if_due(connection.schema_name, integration.pk) == "done"
+    payloads = next(route for route in asked if route.endswith("/payloads"))
+    assert airtable.log()["by_route"][payloads] == asked[payloads] + 1  # from where it was, and nothing is there
+    assert Contact.objects.filter(pk=back.record_id).exists()
+
+
+def test_payloads_of_a_webhook_that_went_stop_nothing(airtable, integration):
+    tend(integration)
+    (there,) = hooks(airtable)
+    Subscription.objects.update(remote_id="achGoneGoneGone01")
+    due.ask(integration.pk)
+    assert dispatch.run_if_due(connection.schema_name, integration.pk) == "done"
+    assert there
