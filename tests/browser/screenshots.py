@@ -151,7 +151,7 @@ def edit_here(page: Page, demo: Demo, name: str, label: str, value: str) -> None
 
 def begin_another(page: Page, demo: Demo) -> tuple[str, str]:
     """A second connection, left before its last step. Answers the addresses of its mapping and of its plan."""
-    page.goto(f"{demo.home}/connections/new/notion/")
+    page.goto(f"{demo.home}/connections/new/notion/?way=token")
     page.get_by_label("Name").fill("Deals in Notion")
     page.get_by_label("Connection token").fill(DEMO_TOKEN)
     page.get_by_role("button", name="Connect Notion").click()
