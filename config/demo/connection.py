@@ -41,6 +41,10 @@ def ensure() -> bool:
     for collection in streams.collections(integration):
         entity, key = PAIRS.get(collection.name, ("", ""))
         if entity and entity not in paired:
-            streams.add(integration, collection.id, entity, match_fields=[key])
+            stream = streams.add(integration, collection.id, entity, match_fields=[key])
+            # what the mapper asks: the demo's people have stages and tags of their own
+            for mapped in stream.mappings.filter(local__in=("status", "tags", "industry")):
+                mapped.options |= {"options_there": "add"}
+                mapped.save(update_fields=["options"])
     lifecycle.activate(integration, by="schedule")
     return True
