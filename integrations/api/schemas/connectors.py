@@ -151,6 +151,6 @@ class Log(Schema):
             trigger=row.trigger,
             started_at=row.started_at,
             ended_at=row.ended_at,
-            counts=row.counts,
+            counts=row.told_counts,
             trouble=Trouble.of(row.error_code, row.error_detail, provider),
         )

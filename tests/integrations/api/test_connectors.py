@@ -91,11 +91,15 @@ def test_a_way_that_no_table_flows_is_refused(wired, api, direction, way):
 def test_logs_tell_what_ran_newest_first(wired, api, caller, other_tenant):
     for state in ("done", "failed"):
         SyncLog.objects.create(
-            integration_id=wired["integration"], trigger="api", state=state, error_code="unavailable"
+            integration_id=wired["integration"],
+            trigger="api",
+            state=state,
+            error_code="unavailable",
+            counts={"read": 1, "overwrites:x": 2},
         )
     told = api.get("/api/sync/logs?limit=1").json()
     assert [(one["provider"], one["state"]) for one in told["items"]] == [("notion", "failed")]
-    assert told["items"][0]["trouble"]["title"]
+    assert told["items"][0]["trouble"]["title"] and told["items"][0]["counts"] == {"read": 1}
     assert [one["state"] for one in api.all("/api/sync/logs?provider=notion")] == ["failed", "done"]
     assert api.all("/api/sync/logs?provider=airtable") == []
     assert caller("owner", other_tenant).all("/api/sync/logs") == []
