@@ -152,14 +152,14 @@ def text(value: Any) -> str | None:
 
 
 def names(value: Any) -> list[str] | None:
-    """A set of names: each once, sorted, None when there is none."""
+    """A set of names: each once, sorted, None when there is none. Each is a text, so without NUL."""
     if isinstance(value, str):
         value = [value]
     if value is not None and (
         not isinstance(value, list | tuple | set | frozenset) or any(isinstance(one, dict | list) for one in value)
     ):
         raise Unfit("this is not a list of names")
-    return sorted({str(item) for item in value if item not in (None, "")}) or None if value else None
+    return sorted({name for item in value if (name := text(item))}) or None if value else None
 
 
 def _integer(value: Any) -> int:

@@ -12,7 +12,7 @@ TRANSPORT_ALIASES["filesystem"] = "config.broker:Transport"
 
 app = CeleryApp("raccord")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["integrations.scheduling"])
+app.autodiscover_tasks(["integrations.scheduling", "integrations.notifications"])
 
 
 @app.on_after_configure.connect

@@ -23,7 +23,9 @@ AT_ONCE = 200
 BEAT = {
     "Dispatch due syncs": ("integrations.scheduling.tasks.dispatch", "DISPATCH_SECONDS"),
     "Look after webhooks": ("integrations.scheduling.tasks.tend_webhooks", "HOOKS_SECONDS"),
+    "Tell people what changed": ("integrations.notifications.tasks.answer_bell", "NOTIFY_SECONDS"),
     "Renew idle sign-ins": ("integrations.scheduling.tasks.renew_idle", "RENEW_SECONDS"),
+    "Measure agreement": ("integrations.scheduling.tasks.measure_agreement", "AGREEMENT_SECONDS"),
     "Forget what is old": ("integrations.scheduling.tasks.prune", "PRUNE_SECONDS"),
 }
 

@@ -40,6 +40,7 @@ SHARED_APPS = [
     "integrations.oauth",
     "integrations.scheduling",
     "integrations.webhooks",
+    "integrations.notifications.bell",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -51,12 +52,21 @@ SHARED_APPS = [
     "django_celery_beat",
     "django_htmx",
 ]
-TENANT_APPS = ["crm", "integrations", "integrations.api"]
+TENANT_APPS = [
+    "crm",
+    "integrations",
+    "integrations.api",
+    "integrations.notifications",
+    "practice",
+    "integrations.outgoing",
+    "integrations.files",
+]
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # adds random bytes, so that lengths tell nothing of secrets (BREACH)
     "tenants.middleware.TenantHostMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -103,16 +113,33 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 
 # --- sync engine ---------------------------------------------------------------------------------------------------
-PROVIDER_BASE_URLS = env.dict("PROVIDER_BASE_URLS", default={})  # notion=http://127.0.0.1:9001/notion,…
+# The practice tool is this installation itself, as its own workers reach it; DEBUG is one machine (`manage.py run`).
+_SELF = f"http://127.0.0.1:{PORT}" if DEBUG else f"{PUBLIC_SCHEME}://{PUBLIC_HOST}:{PUBLIC_PORT}".rstrip(":")
+PROVIDER_BASE_URLS = {
+    "practice": f"{_SELF}/practice/api",
+    **env.dict("PROVIDER_BASE_URLS", default={}),  # notion=http://127.0.0.1:9001/notion,…
+}
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=90)  # longer than a request may take; after a crash, the wait
 SLICE_SECONDS = env.int("SLICE_SECONDS", default=60)  # a run yields after this long and is woken again
 DISPATCH_SECONDS = env.int("DISPATCH_SECONDS", default=5)  # how often beat looks for what is due
 HOOKS_SECONDS = env.int("HOOKS_SECONDS", default=60)  # how often beat looks after webhooks: makes, prolongs, ends them
+OUTGOING_AT_ONCE = env.int("OUTGOING_AT_ONCE", default=2)  # endpoints of tenants' webhooks that are sent to at a time
+OUTGOING_OFF_HOURS = env.int("OUTGOING_OFF_HOURS", default=120)  # one that takes nothing for so long is switched off
+NOTIFY_SECONDS = env.int(
+    "NOTIFY_SECONDS", default=10
+)  # how often beat looks who has something to tell, or a mail to send
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=60)
 FAILING_WARN_HOURS = env.int("FAILING_WARN_HOURS", default=24)  # people are told that it has failed for so long
 FAILING_PAUSE_HOURS = env.int("FAILING_PAUSE_HOURS", default=120)  # it is paused until a person resumes it
+TROUBLE_MINUTES = env.int(
+    "TROUBLE_MINUTES", default=45
+)  # runs that fail for so long are trouble that people are told of
 CATCH_UP_HOURS = env.int("CATCH_UP_HOURS", default=24)  # after a longer standstill people see what a run would do first
 SWEEP_HOURS = env.int("SWEEP_HOURS", default=24)  # a full listing finds deletions without tombstones
+AGREEMENT_SECONDS = env.int(
+    "AGREEMENT_SECONDS", default=1800
+)  # how often beat looks which tables were not measured today
+AGREEMENT_SAMPLE = env.int("AGREEMENT_SAMPLE", default=50)  # pairs of a table read on both sides, once a day; 0: none
 
 # --- what is kept, and how long --------------------------------------------------------------------------------------
 RENEW_SECONDS = env.int("RENEW_SECONDS", default=21_600)  # how often beat renews OAuth grants that no sync uses
@@ -123,6 +150,8 @@ KEEP_LINES_DAYS = env.int(
 KEEP_EXCHANGES_DAYS = env.int("KEEP_EXCHANGES_DAYS", default=30)  # failing requests and answers
 KEEP_RUNS_DAYS = env.int("KEEP_RUNS_DAYS", default=400)
 KEEP_RUNS = env.int("KEEP_RUNS", default=1000)  # the last ones of an integration stay, however old
+KEEP_DELIVERIES_DAYS = env.int("KEEP_DELIVERIES_DAYS", default=30)  # what was sent to tenants' webhooks
+KEEP_NOTICES_DAYS = env.int("KEEP_NOTICES_DAYS", default=90)  # what people were told
 KEEP_CHANGES_DAYS = env.int("KEEP_CHANGES_DAYS", default=400)  # the history of records; each one's last change stays
 
 # --- the demo on one machine (`manage.py run`) ----------------------------------------------------------------------
@@ -175,14 +204,22 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "tenants.context_processors.frame",
             ],
+            "builtins": ["config.times", "config.partials"],
         },
     }
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env("STATIC_ROOT", default=str(VAR_DIR / "static")))
+FILES_ROOT = env("FILES_ROOT", default=str(VAR_DIR / "files"))
+FILE_UPLOAD_HANDLERS = [
+    "integrations.files.uploads.NoMoreThanAllowed",  # what is too large is not even written to a temporary file
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # files that people import or export: outside of the web root; web and workers share it
+    "files": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": FILES_ROOT}},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -203,6 +240,7 @@ TIME_ZONE = "UTC"
 
 # --- mail, logs ----------------------------------------------------------------------------------------------------
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)  # seconds that a mail server may keep a worker waiting
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Raccord <no-reply@localhost>")
 
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

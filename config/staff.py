@@ -74,6 +74,7 @@ UNFOLD = {
                 "items": [
                     _link(_("Due"), "pending_actions", "scheduling_due"),
                     _link(_("Incidents"), "crisis_alert", "catalog_incident"),
+                    _link(_("Texts of failures"), "edit_note", "catalog_failuretext"),
                     _link(_("Calls by day"), "speed", "catalog_calls"),
                     _link(_("Webhooks"), "notifications_active", "webhooks_subscription"),
                     _link(_("Handshakes"), "handshake", "webhooks_handshake"),

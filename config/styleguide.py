@@ -1,14 +1,19 @@
 """The style guide: every component in every state, with made-up records. Routed only when DEBUG is on."""
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import get_urlconf, set_urlconf
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from integrations.ui import picture
+from integrations.ui import charts, picture
 
 
 class SampleForm(forms.Form):
@@ -49,6 +54,7 @@ def sample_context() -> dict:
             }
         ),
         "refused": refused,
+        "options": ["Lead", "Customer", "Former customer"],
         "minutes_ago": now - timedelta(minutes=4),
         "days_ago": now - timedelta(days=3),
         "states": ["in_step", "waiting", "running", "failing", "paused"],
@@ -93,6 +99,7 @@ def sample_context() -> dict:
             {"label": "Open deals", "sort_url": "#", "number": True},
             {"label": "State"},
             {"label": "Changed", "sort_url": "#"},
+            {"label": "What to do", "hidden": True},
         ],
         "rows": [
             {
@@ -172,6 +179,7 @@ def sample_context() -> dict:
                 "old": "06 12 34 56 78",
                 "new": "+33 6 12 34 56 78",
                 "other": "+33 6 12 34 56 78",
+                "undo_url": "#",
             },
             {
                 "field": "Company",
@@ -188,6 +196,7 @@ def sample_context() -> dict:
                 "fresh": True,
             },
         ],
+        "views": sample_views(),
         "mapping": [
             {
                 "id": 1,
@@ -267,6 +276,7 @@ def sample_context() -> dict:
             "Notion",
             lambda action, side: "#",
         ),  # fmt: skip
+        "charts": sample_charts(),
         "totals": [
             {
                 "count": 12,
@@ -356,6 +366,7 @@ def sample_context() -> dict:
                 "what": "Databases: contacts, deals, tasks, posts",
                 "way": "both",
                 "minutes": 4,
+                "connected": "2 connections",
             },
             {
                 "name": "Power BI",
@@ -378,6 +389,51 @@ def sample_context() -> dict:
             },
         ],
     }
+
+
+def sample_views() -> list[tuple[str, SafeString]]:
+    """The bar of saved views in each state, drawn as a list of records draws it."""
+    whole: dict[str, Any] = {"label": "All", "url": "#"}
+    mine: dict[str, Any] = {"label": "My leads", "url": "#"}
+    shared: dict[str, Any] = {
+        "label": "Customers in Lyon",
+        "url": "#",
+        "shared": True,
+        "note": "Shared by Claire Fontaine",
+    }
+    lead = "status=Lead"
+
+    def bar(words: str, at: int, query: str = "", is_changed: bool = False, may_change: bool = False) -> Any:
+        tabs = [one | {"active": place == at} for place, one in enumerate([whole, mine, shared])]
+        view = SimpleNamespace(pk=at) if at else None
+        context = {
+            "entity": SimpleNamespace(name="contact"),
+            "arranged": SimpleNamespace(view=view, query=query, is_changed=is_changed),
+            "tabs": tabs,
+            "may_change_view": may_change,
+            "is_first": at == 1,
+            "bar_label": words,
+            **dict.fromkeys(("path", "link", "make_url", "columns_url"), "#"),
+        }
+        return words, _of_a_tenant("crm/_views.html", context)
+
+    return [
+        bar("The whole list", 0),
+        bar("The whole list, narrowed: it can be kept", 0, lead),
+        bar("A view of one's own", 1, lead, may_change=True),
+        bar("The same, changed", 1, lead, is_changed=True, may_change=True),
+        bar("A shared one of somebody else, changed", 2, lead, is_changed=True),
+    ]
+
+
+def _of_a_tenant(template: str, context: dict[str, Any]) -> SafeString:
+    """Drawn with a tenant's addresses, which the public host does not have."""
+    before = get_urlconf()
+    set_urlconf(settings.ROOT_URLCONF)
+    try:
+        return SafeString(render_to_string(template, context))  # noqa: S308
+    finally:
+        set_urlconf(before)
 
 
 def sample_days() -> list[dict]:
@@ -403,3 +459,21 @@ def _conflict(now: datetime, winner: str, field: str, here: str, before: str, th
     return sides | urls | {"id": field, "title": "Marie Tharp", "field": field, "before": before, "winner": winner,
                            "other": other, "critical": bool(winner), "integration": "Notion", "tool": "Notion",
                            "by": "The newest edit wins", "at": now}  # fmt: skip
+
+
+def sample_charts() -> list[dict[str, Any]]:
+    days = [f"{at} May" for at in range(1, 31)]
+    runs = [(at * 7) % 11 + 2 for at in range(30)]
+    failed = [1 if at % 9 == 4 else 0 for at in range(30)]
+    share = [None if at in (3, 9, 11) else 100 - (at * 3) % 5 / 2 for at in range(30)]
+    return [
+        charts.columns("guide-runs", "Runs", days, [
+            charts.Series("ok", "done", runs), charts.Series("plain", "cancelled", [0] * 30),
+            charts.Series("trouble", "failed", failed),
+        ]),
+        charts.columns("guide-written", "Records written", days, [
+            charts.Series("here", "here", failed), charts.Series("there", "in Notion", runs),
+        ]),
+        charts.line("guide-share", "Share of looked-at pairs that agree", days, share, 95, 100, " %"),
+        charts.columns("guide-none", "Calls", days, [charts.Series("plain", "calls", [0] * 30)]),
+    ]  # fmt: skip

@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("integrations.api.urls_public")),
     path("", include("integrations.ui.urls_public")),
+    path("", include("practice.urls_public")),
     path("healthz", views.alive),
     path("readyz", views.ready),
 ]

@@ -81,6 +81,7 @@ class _Batch:
         self.created: dict[str, Row] = {}
         self.changed: dict[str, Row] = {}
         self.deleted: set[str] = set()
+        self.there: set[str] = set()
 
     def take(self, one: Wanted) -> str | Invalid | Missing | Moved | ReadOnly:
         """The id of the record, or why it cannot be done."""
@@ -97,7 +98,7 @@ class _Batch:
 
     def _create(self, one: Wanted) -> str:
         row = registry.blank_row(self.entity, new_id(), timezone.now())
-        fill(self.entity, row, one.values, self.people, whole=True)
+        fill(self.entity, row, one.values, self.people, whole=True, there=self.there)
         self.created[row["id"]] = row
         return row["id"]
 
@@ -113,7 +114,7 @@ class _Batch:
             self.deleted.add(one.id)
             return one.id
         changed = dict(row)
-        fill(self.entity, changed, one.values, self.people)
+        fill(self.entity, changed, one.values, self.people, there=self.there)
         if changed != row:
             self.rows[one.id] = self.changed[one.id] = changed
         return one.id

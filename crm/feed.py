@@ -78,11 +78,12 @@ class FeedTrigger(pgtrigger.Trigger):
         """pgtrigger assigns the class default in its constructor; ours follows from the operation."""
 
     def get_func(self, model: Any) -> str:
+        before, after = (f"to_jsonb({row}) - 'search'" for row in "on")  # which follows from the rest
         select = {
-            "INSERT": "SELECT n.id, NULL::jsonb AS before, to_jsonb(n) AS after FROM new_rows n",
-            "UPDATE": "SELECT n.id, to_jsonb(o) AS before, to_jsonb(n) AS after FROM new_rows n JOIN old_rows o USING (id)"
+            "INSERT": f"SELECT n.id, NULL::jsonb AS before, {after} AS after FROM new_rows n",
+            "UPDATE": f"SELECT n.id, {before} AS before, {after} AS after FROM new_rows n JOIN old_rows o USING (id)"
             " WHERE o IS DISTINCT FROM n",
-            "DELETE": "SELECT o.id, to_jsonb(o) AS before, NULL::jsonb AS after FROM old_rows o",
+            "DELETE": f"SELECT o.id, {before} AS before, NULL::jsonb AS after FROM old_rows o",
         }[str(self.operation)]
         return f"""
             -- the table's own schema, so that a statement with another search path is recorded where it belongs

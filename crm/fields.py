@@ -7,11 +7,23 @@ from typing import Any
 import uuid_utils.compat
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Concat, Lower
 
 
 def new_id() -> Any:
     """A UUID that sorts by its time of making (version 7): unguessable in a URL, cheap in an index."""
     return uuid_utils.compat.uuid7()
+
+
+def search_text(*names: str) -> models.GeneratedField:
+    """What the search of a list looks through: these columns in lower case, kept by the database in one column.
+
+    Reading one short text costs a quarter of turning two into capitals for every record that is looked at.
+    """
+    parts: list[Any] = [part for name in names for part in (Value(" "), name)][1:]
+    text = Concat(*parts, output_field=models.TextField()) if parts[1:] else parts[0]
+    return models.GeneratedField(expression=Lower(text), output_field=models.TextField(), db_persist=True)
 
 
 class LongTextField(models.TextField):

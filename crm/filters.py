@@ -1,4 +1,4 @@
-"""The filters of a list, made from the entity's fields: a choice, a person, yes or no, there or not, when."""
+"""The filters of a list, made from the entity's fields: a choice, a person, yes or no, there or not, when, what it contains."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Lower
+from django.db.models.lookups import Contains
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +20,10 @@ from crm.registry import Entity, Field, People
 from values import Type
 
 NONE, ANY = "-none", "-any"
+ME = "-me"  # who looks at the list, so that one view serves everybody
+#: After a field's name: `email.contains=nord`, in any case, anywhere in the text.
+CONTAINS = ".contains"
+TEXTS = (Type.TEXT, Type.LONG_TEXT, Type.EMAIL, Type.PHONE, Type.URL)
 #: A list of people or options longer than this is searched instead.
 MAX_OPTIONS = 40
 
@@ -31,16 +39,70 @@ class Filter:
     options: list[tuple[str, Words]] = field(default_factory=list)
 
 
-def available(entity: Entity, people: People) -> list[Filter]:
+def available(entity: Entity, people: People, me: int | None = None) -> list[Filter]:
+    """me: the person who looks, where she is one of the tenant's people."""
     made = []
     for described in entity.fields.values():
-        if options := _options(described, people):
+        if options := _options(described, people, me):
             made.append(Filter(described.name, described.label, options))
     return made
 
 
+def exists(entity: Entity, name: str) -> bool:
+    described = entity.fields.get(name)
+    return (described is not None and described.type in CONDITIONS) or contained(entity, name) is not None
+
+
+def contained(entity: Entity, name: str) -> Field | None:
+    """The field that "<field>.contains" asks about, or None."""
+    if name in entity.fields or not name.endswith(CONTAINS):
+        return None
+    described = entity.fields.get(name.removesuffix(CONTAINS))
+    return described if described and is_text(described) else None
+
+
+def texts(entity: Entity) -> list[Field]:
+    """The fields that can be asked what they contain."""
+    return [described for described in entity.fields.values() if is_text(described)]
+
+
+def is_text(described: Field) -> bool:
+    return described.type in TEXTS and described.name != "id"
+
+
+def understood(entity: Entity, name: str, value: str) -> bool:
+    """Whether `condition` asks what the value says. A page may pass over what it does not know; a deletion may not."""
+    if not exists(entity, name) or not value:
+        return False
+    if contained(entity, name):
+        return True
+    described = entity.fields[name]
+    if value in (NONE, ANY) or described.type in (Type.SELECT, Type.MULTI_SELECT):
+        return True
+    match described.type:
+        case Type.PERSON:
+            return described.custom or value == ME or (value.isdecimal() and len(value) < 18)
+        case Type.BOOLEAN:
+            return value in ("yes", "no")
+        case Type.RELATION:
+            return _is_id(value)
+        case Type.DATE | Type.DATETIME:
+            return value in ("past", "week")
+    return False
+
+
+def _is_id(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True
+
+
 def condition(entity: Entity, name: str, value: str) -> Q:
     """What a filter asks of the database; a filter that does not exist asks nothing."""
+    if searched := contained(entity, name):
+        return contains(searched, value)
     described = entity.fields.get(name)
     make = CONDITIONS.get(described.type) if described else None
     if described is None or make is None:
@@ -48,18 +110,28 @@ def condition(entity: Entity, name: str, value: str) -> Q:
     return make(described, value)
 
 
-def _options(described: Field, people: People) -> list[tuple[str, Words]]:
+def contains(described: Field, text: str) -> Q:
+    """The text stands somewhere in the field, in whatever case."""
+    held = KeyTextTransform(described.name.partition(".")[2], "custom") if described.custom else described.name
+    return Q(Contains(Lower(held), Lower(Value(text))))
+
+
+def _options(described: Field, people: People, me: int | None) -> list[tuple[str, Words]]:
     kind = described.type
     if kind is Type.SELECT and described.options:
         named: list[tuple[str, Words]] = [(option, option) for option in described.options[:MAX_OPTIONS]]
         return [*named, (NONE, _("None"))]
     if kind is Type.PERSON and not described.custom:
         known = sorted((people.names.get(email, email), pk) for pk, email in people.emails.items())
-        return [*((str(pk), name) for name, pk in known[:MAX_OPTIONS]), (NONE, _("Nobody"))]
+        mine: list[tuple[str, Words]] = [(ME, _("Me"))] if me else []
+        return [*mine, *((str(pk), name) for name, pk in known[:MAX_OPTIONS]), (NONE, _("Nobody"))]
     if kind is Type.BOOLEAN:
         return [("yes", _("Yes")), ("no", _("No"))]
     if kind in (Type.EMAIL, Type.PHONE) or (kind is Type.RELATION and not described.many):
         return [(ANY, _("Has one")), (NONE, _("Has none"))]
+    if kind is Type.MULTI_SELECT:
+        tags: list[tuple[str, Words]] = [(option, option) for option in described.options[:MAX_OPTIONS]]
+        return [*tags, (ANY, _("Has one")), (NONE, _("Has none"))]
     if kind in (Type.DATE, Type.DATETIME) and not described.read_only and "birth" not in described.name:
         return [
             ("past", _("In the past")),
@@ -79,6 +151,11 @@ def _choice(described: Field, value: str) -> Q:
 
 
 def _person(described: Field, value: str) -> Q:
+    if described.custom:  # holds an e-mail address
+        own = described.name.partition(".")[2]
+        return ~Q(custom__has_key=own) if value == NONE else Q(custom__contains={own: value})
+    if value == ME:  # somebody who is none of the tenant's people
+        return Q(pk__in=[])
     if value == NONE:
         return Q(**{f"{described.name}__isnull": True})
     return Q(**{f"{described.name}_id": int(value)}) if value.isdecimal() and len(value) < 18 else Q()
@@ -101,6 +178,31 @@ def _present(described: Field, value: str) -> Q:
     return there if value == ANY else ~there
 
 
+def _related(described: Field, value: str) -> Q:
+    """Points to one record, by its id; or to any, or to none."""
+    if value in (ANY, NONE):
+        if described.many and not described.custom:
+            return ~Q(**{described.name: []}) if value == ANY else Q(**{described.name: []})
+        return _present(described, value)
+    try:
+        pk = str(UUID(value))
+    except ValueError:
+        return Q()
+    if described.custom:
+        return Q(custom__contains={described.name.partition(".")[2]: [pk]})
+    return Q(**{f"{described.name}__contains": [pk]}) if described.many else Q(**{f"{described.name}_id": pk})
+
+
+def _holds(described: Field, value: str) -> Q:
+    """One of several tags; or any, or none."""
+    if described.custom:
+        own = described.name.partition(".")[2]
+        return _present(described, value) if value in (ANY, NONE) else Q(custom__contains={own: [value]})
+    if value in (ANY, NONE):
+        return ~Q(**{described.name: []}) if value == ANY else Q(**{described.name: []})
+    return Q(**{f"{described.name}__contains": [value]})
+
+
 def _when(described: Field, value: str) -> Q:
     if value in (ANY, NONE):
         if described.custom:
@@ -120,7 +222,8 @@ CONDITIONS: dict[Type, Callable[[Field, str], Q]] = {
     Type.BOOLEAN: _yes_no,
     Type.EMAIL: _present,
     Type.PHONE: _present,
-    Type.RELATION: _present,
+    Type.RELATION: _related,
+    Type.MULTI_SELECT: _holds,
     Type.DATE: _when,
     Type.DATETIME: _when,
 }

@@ -7,7 +7,7 @@ show whole (seconds of a time) or that others edit meanwhile are left alone.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -72,7 +72,7 @@ class Relation(forms.Field):
 
 
 class RecordForm(forms.Form):
-    """`base`: the values that the person saw when the form was opened."""
+    """`base`: the values that the person saw when the form was opened; only: the fields that it has, instead of all."""
 
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -83,10 +83,15 @@ class RecordForm(forms.Form):
         base: Mapping[str, Value],
         data: Any = None,
         currency: str = "EUR",
+        only: Container[str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.entity, self.people, self.base = entity, people, base
-        self.names = {f"f_{i}": field.name for i, field in enumerate(entity.fields.values()) if not field.read_only}
+        self.names = {
+            f"f_{i}": field.name
+            for i, field in enumerate(entity.fields.values())
+            if not field.read_only and (only is None or field.name in only)
+        }
         ids = {own: name for name, own in self.names.items()}
         kwargs.setdefault("initial", {})
         super().__init__(data, **kwargs)
@@ -116,6 +121,11 @@ class RecordForm(forms.Form):
                 if value != self._untouched(name, own):
                     found[own] = value
         return found
+
+    def value(self, own: str) -> Value:
+        """The canonical value in a valid form, whether it was changed or not."""
+        name = next(name for name, field in self.names.items() if field == own)
+        return _canonical(self.entity.fields[own], self.cleaned_data[name])
 
     def add_errors(self, errors: Mapping[str, str]) -> None:
         """What the service refused, on the fields it concerns."""

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import panels, records, registry
+from crm import panels, records, registry, undo
 from crm.models import Change
 from crm.present import Presenter
 from crm.registry import People
@@ -20,10 +20,21 @@ from crm.registry import People
 LOOKED_AT = 200
 
 
-def history(name: str, record_id: Any, limit: int = 50) -> list[dict[str, Any]]:
-    """The record's changes, newest first, with the values as a person reads them."""
+def history(
+    name: str,
+    record_id: Any,
+    limit: int = 50,
+    before: int | None = None,
+    field: str = "",
+    origin: str | None = None,
+    now: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """The record's changes, newest first, with the values as a person reads them. See `records.history`.
+
+    now: the record's values, where a field may be set back while it still is what the change wrote.
+    """
     entity, people = records.describe(name), People()
-    found = records.history(name, record_id, limit)
+    found = records.history(name, record_id, limit, before, field, origin)
     values = [
         {f: v for f, pair in change["changes"].items() for v in pair[i : i + 1]} for change in found for i in (0, 1)
     ]
@@ -33,9 +44,12 @@ def history(name: str, record_id: Any, limit: int = 50) -> list[dict[str, Any]]:
         change
         | {
             "who": who(change["actor"]),
-            "origin_words": origins.get(change["origin"], ""),
+            # a tool's own change is told by its name already: "Notion changed it · Customers"
+            "origin_words": origins.get(change["origin"], "").removeprefix(f"{who(change['actor'])} · "),
             "fields": [
                 {
+                    "name": field,
+                    "undo": now is not None and field in _undoable(change, now),
                     "field": entity.fields[field].label,
                     "old": show.text(entity.fields[field], old),
                     "new": show.text(entity.fields[field], new),
@@ -47,6 +61,18 @@ def history(name: str, record_id: Any, limit: int = 50) -> list[dict[str, Any]]:
         }
         for change in found
     ]
+
+
+def _undoable(change: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    return undo.still_holds(change["changes"], now) if change["operation"] == "update" else set()
+
+
+def origins(record_id: Any, name: str) -> list[tuple[str, str]]:
+    """(origin, words) of what has changed a record: here first, then the connections."""
+    found = set(Change.objects.filter(record_id=record_id, entity=name).values_list("origin", flat=True).distinct())
+    words = panels.origin_words(found)
+    named = sorted((words.get(origin, _("A connection that is gone")), origin) for origin in found if origin)
+    return [*([("", _("Here"))] if "" in found else []), *((origin, text) for text, origin in named)]
 
 
 def today(limit: int = 10) -> list[dict[str, Any]]:

@@ -12,23 +12,29 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection
-from django.db.models import BooleanField, Case, F, Func, IntegerField, Q, QuerySet, Value, When
-from django.db.models.functions import Lower, NullIf
+from django.db.models import BooleanField, Case, DecimalField, F, Func, IntegerField, Q, QuerySet, Value, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Lower, NullIf
+from django.db.models.lookups import Exact
 from django.utils.functional import cached_property
 
 from crm import filters, registry
-from crm.records import Item, item
+from crm.records import Item, items
 from crm.registry import Entity, Field, People
 from values import Type
 
 PAGE = 50
 MAX_COUNT = 10_000
+FEW = 1000  # what a search finds is fetched at once up to here, instead of walking through all records in their order
 RESERVED = {"q", "sort", "after", "before"}
+#: Of the address as well, but no filter: the saved view, the columns, the list one came from, what was chosen in it.
+ASIDE = {"view", "columns", "list", "all", "match", "ids", "csrfmiddlewaretoken"}
+NUMBERS = (Type.INTEGER, Type.DECIMAL)
 UNSORTED = {Type.RELATION, Type.MULTI_SELECT, Type.LONG_TEXT, Type.FILE, Type.JSON}
 
 
@@ -41,13 +47,14 @@ class Asked:
     after: str = ""
     before: str = ""
     filters: tuple[tuple[str, str], ...] = ()
+    me: int | None = None  # the person that "me" is
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Asked:
         given = {name: plain(query[name]) for name in query}
-        chosen = tuple((name, value) for name, value in given.items() if name not in RESERVED and value)
+        chosen = tuple((name, value) for name, value in given.items() if name not in RESERVED | ASIDE and value)
         known = {name: given.get(name, "") for name in RESERVED}
-        return cls(**known, filters=chosen)
+        return cls(known["q"], known["sort"], known["after"], known["before"], chosen)
 
 
 def plain(text: str) -> str:
@@ -66,20 +73,26 @@ class Page:
 class Listing:
     """One list of one entity. `page()` costs the same few queries however many records it shows."""
 
-    def __init__(self, entity: Entity, asked: Asked, size: int = PAGE) -> None:
+    def __init__(self, entity: Entity, asked: Asked, size: int = PAGE, people: People | None = None) -> None:
         self.entity, self.asked, self.size = entity, asked, size
-        self.people = People()
+        if people is not None:
+            self.people = people
         wanted = asked.sort.lstrip("-")
         self.sorted_by = wanted if wanted in self.sortable else entity.title
         self.descending = asked.sort.startswith("-") and self.sorted_by == wanted
+        self.few: int | None = None  # how many there are, once that is known to be few
+
+    @cached_property
+    def people(self) -> People:
+        return People()
 
     @cached_property
     def sortable(self) -> set[str]:
         fields = self.entity.fields
         return {
             name
-            for name in (*self.entity.columns_shown, "created_at", "updated_at")
-            if fields[name].type not in UNSORTED or (fields[name].target and not fields[name].many)
+            for name in fields
+            if name != "id" and (fields[name].type not in UNSORTED or (fields[name].target and not fields[name].many))
         }
 
     @cached_property
@@ -89,10 +102,13 @@ class Listing:
         if self.asked.q:
             found = found.filter(self._search(self.asked.q))
         for name, value in self.asked.filters:
+            value = str(self.asked.me) if value == filters.ME and self.asked.me else value
             found = found.filter(filters.condition(self.entity, name, value))
         return found
 
     def page(self) -> Page:
+        if self._looks_for_words:
+            self._settle_few()
         back = bool(self.asked.before)
         keyed = self._keyed(back, self.asked.before or self.asked.after)
         pairs = list(keyed.values_list("_key", "id")[: self.size + 1])
@@ -107,34 +123,64 @@ class Listing:
             len(pairs) if not has_next and not has_previous else self._count(),
         )
 
+    def neighbours(self, item_id: str) -> tuple[str, str]:
+        """The ids before and after a record in this order; empty where there is none, or where the record is not in the list."""
+        if self._looks_for_words:
+            self._settle_few()
+        described = self.entity.fields[self.sorted_by]
+        keyed = self.matching.annotate(_key=_sort_key(described, self.sorted_by == self.entity.title))
+        here = keyed.filter(pk=item_id).values_list("_key", "id").first()
+        if here is None:
+            return "", ""
+        cursor = _cursor(here)
+        before, after = (self._keyed(back, cursor).values_list("id", flat=True).first() for back in (True, False))
+        return str(before or ""), str(after or "")
+
+    @property
+    def _looks_for_words(self) -> bool:
+        return bool(self.asked.q) or any(filters.contained(self.entity, name) for name, _value in self.asked.filters)
+
+    @cached_property
+    def about(self) -> int:
+        """How many there are, as `estimate` says."""
+        return estimate(self.matching)
+
+    def _settle_few(self) -> None:
+        """A rare word is looked for once. Otherwise PostgreSQL, hoping for a page full of matches soon, walks the index of the
+        sort past every record, and once more to count: 250 instead of 60 ms with 100,000 records."""
+        found = list(self.matching.order_by().values_list("id", flat=True)[: FEW + 1])
+        if len(found) <= FEW:
+            self.matching = self.entity.model._default_manager.filter(pk__in=found)
+            self.few = len(found)
+
     def _search(self, text: str) -> Q:
         """Every word stands somewhere in one of the searched fields."""
-        condition = Q()
-        for word in text.split()[:8]:
-            condition &= Q(*[(f"{name}__icontains", word) for name in self.entity.search], _connector=Q.OR)
-        return condition
+        return Q(*(Q(search__contains=Lower(Value(word))) for word in text.split()[:8]))
 
     def _keyed(self, back: bool, cursor: str) -> QuerySet[Any]:
         described = self.entity.fields[self.sorted_by]
         descending = self.descending != back
+        never_empty = described.required or described.name in registry.READ_ONLY
         found = self.matching.annotate(_key=_sort_key(described, self.sorted_by == self.entity.title))
         if place := _place(cursor):
             try:
                 key = _typed(self.entity, described, place[0])
-                found = found.filter(_beyond(key, place[1], descending, back or described.required))
+                found = found.filter(_beyond(key, place[1], descending, back or never_empty))
             except (ValidationError, ValueError, TypeError):
                 pass  # a cursor of another column: the list begins at its beginning
         empty = {"nulls_first": True} if back else {"nulls_last": True}
-        if described.required:
-            empty = {}  # never empty: the plain order is the index's
+        if never_empty:
+            empty = {}  # the plain order is the index's
         order = F("_key").desc(**empty) if descending else F("_key").asc(**empty)
         return found.order_by(order, "-id" if descending else "id")
 
     def _items(self, ids: list[UUID]) -> list[Item]:
         rows = registry.rows(self.entity, ids)
-        return [item(self.entity, rows[str(pk)], self.people) for pk in ids if str(pk) in rows]
+        return items(self.entity, [rows[str(pk)] for pk in ids if str(pk) in rows], self.people)
 
     def _count(self) -> int | None:
+        if self.few is not None:
+            return self.few
         counted = self.matching.order_by().values("id")[: MAX_COUNT + 1].count()
         return None if counted > MAX_COUNT else counted
 
@@ -149,14 +195,21 @@ def titles(wanted: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
     return found
 
 
-def estimate(entity: Entity) -> int:
-    """About how many records there are, from the table's statistics: costs nothing, says nothing exact."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [entity.table])
-        return max(0, cursor.fetchone()[0])
+def search(entity: Entity, q: str, size: int = 8) -> list[tuple[str, str]]:
+    """The first (id, title) that hold these words."""
+    page = Listing(entity, Asked(q=plain(q)), size=size).page()
+    return [(item.id, item.title) for item in page.items]
+
+
+def estimate(found: QuerySet[Any]) -> int:
+    """About how many there are, as PostgreSQL would plan for: costs a millisecond, says nothing exact."""
+    text = found.order_by().values("id").explain(format="json")
+    return round(json.loads(text)[0]["Plan"]["Plan Rows"])
 
 
 def _sort_key(described: Field, is_title: bool) -> Any:
+    if described.custom:
+        return _custom_key(described)
     if described.required and is_title:
         return Lower(described.name)  # has an index together with the id
     if described.type is Type.PERSON:
@@ -169,6 +222,21 @@ def _sort_key(described: Field, is_title: bool) -> Any:
     if described.type in (Type.TEXT, Type.EMAIL, Type.PHONE, Type.URL):
         return NullIf(Lower(described.name), Value(""))
     return F(described.name)
+
+
+def _custom_key(described: Field) -> Any:
+    name = described.name.partition(".")[2]
+    held = KeyTextTransform(name, "custom")
+    if described.type in NUMBERS:
+        return Cast(held, DecimalField(max_digits=18, decimal_places=4))
+    if described.type is Type.SELECT:
+        steps = [When(Exact(held, Value(option)), then=Value(i)) for i, option in enumerate(described.options)]
+        return Case(*steps, default=None, output_field=IntegerField())
+    if described.type is Type.MONEY:
+        return Cast(
+            KeyTextTransform("amount", KeyTransform(name, "custom")), DecimalField(max_digits=18, decimal_places=4)
+        )
+    return NullIf(Lower(held), Value(""))
 
 
 class Beyond(Func):
@@ -204,6 +272,8 @@ def _typed(entity: Entity, described: Field, key: Any) -> Any:
         return None
     if described.type is Type.SELECT:
         return int(key)
+    if described.custom:
+        return Decimal(key) if described.type in (*NUMBERS, Type.MONEY) else str(key)
     if described.type in (Type.DECIMAL, Type.MONEY, Type.INTEGER, Type.BOOLEAN, Type.DATE, Type.DATETIME):
         column: Any = entity.model._meta.get_field(described.name)
         return column.to_python(key)

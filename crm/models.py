@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm import feed
-from crm.fields import LongTextField, MoneyField, PhoneField, RelationField, SelectField, new_id
+from crm.fields import LongTextField, MoneyField, PhoneField, RelationField, SelectField, new_id, search_text
 
 
 class Person(models.Model):
@@ -49,6 +50,7 @@ class Company(Record):
     city = models.CharField(_("city"), max_length=200, blank=True, default="")
     owner = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("owner"))
     notes = LongTextField(_("notes"), blank=True, default="")
+    search = search_text("name")
 
     class Meta:
         verbose_name = _("company")
@@ -56,6 +58,8 @@ class Company(Record):
         triggers = feed.triggers("company")
         indexes = [
             models.Index(Lower("name"), "id", name="company_name_key"),
+            models.Index(fields=["created_at", "id"], name="company_created"),
+            models.Index(fields=["updated_at", "id"], name="company_updated"),
         ]
 
     def __str__(self) -> str:
@@ -79,6 +83,7 @@ class Contact(Record):
     score = models.DecimalField(_("score"), max_digits=18, decimal_places=4, null=True, blank=True)
     website = models.URLField(_("website"), max_length=2000, blank=True, default="")
     notes = LongTextField(_("notes"), blank=True, default="")
+    search = search_text("name", "email")
 
     class Meta:
         verbose_name = _("contact")
@@ -87,6 +92,8 @@ class Contact(Record):
         indexes = [
             models.Index(Lower("email"), name="contact_email_key"),
             models.Index(Lower("name"), "id", name="contact_name_key"),
+            models.Index(fields=["created_at", "id"], name="contact_created"),
+            models.Index(fields=["updated_at", "id"], name="contact_updated"),
         ]
 
     def __str__(self) -> str:
@@ -105,6 +112,7 @@ class Deal(Record):
     contacts = RelationField("contact", verbose_name=_("contacts"))
     owner = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("owner"))
     notes = LongTextField(_("notes"), blank=True, default="")
+    search = search_text("name")
 
     class Meta:
         verbose_name = _("deal")
@@ -112,6 +120,9 @@ class Deal(Record):
         triggers = feed.triggers("deal")
         indexes = [
             models.Index(Lower("name"), "id", name="deal_name_key"),
+            models.Index(fields=["created_at", "id"], name="deal_created"),
+            models.Index(fields=["updated_at", "id"], name="deal_updated"),
+            GinIndex(fields=["contacts"], name="deal_contacts"),
         ]
 
     def __str__(self) -> str:
@@ -131,6 +142,7 @@ class Task(Record):
         Contact, models.SET_NULL, null=True, blank=True, related_name="tasks", verbose_name=_("contact")
     )
     notes = LongTextField(_("notes"), blank=True, default="")
+    search = search_text("title")
 
     class Meta:
         verbose_name = _("task")
@@ -138,6 +150,8 @@ class Task(Record):
         triggers = feed.triggers("task")
         indexes = [
             models.Index(Lower("title"), "id", name="task_title_key"),
+            models.Index(fields=["created_at", "id"], name="task_created"),
+            models.Index(fields=["updated_at", "id"], name="task_updated"),
         ]
 
     def __str__(self) -> str:
@@ -176,6 +190,88 @@ class SelectOption(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SavedView(models.Model):
+    """A list as a person wants to find it again: search, filters, sort and columns; for herself, or for the organisation."""
+
+    entity = models.CharField(max_length=50)
+    name = models.CharField(_("name"), max_length=60)
+    query = models.TextField(blank=True, default="")  # as in the list's address: "q=…&status=Lead&sort=-name"
+    columns = ArrayField(models.CharField(max_length=60), default=list, blank=True)  # empty: those of the entity
+    is_shared = models.BooleanField(default=False)
+    user_id = models.BigIntegerField(null=True)  # who made it; None: a program
+    made_by = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["entity", "created_at"], name="saved_view_of")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListMemory(models.Model):
+    """How a person left the list of an entity; it follows her to other devices."""
+
+    user_id = models.BigIntegerField()
+    entity = models.CharField(max_length=50)
+    sort = models.CharField(max_length=70, blank=True, default="")
+    columns = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    last = models.ForeignKey(SavedView, models.SET_NULL, null=True, related_name="+")
+    first = models.ForeignKey(SavedView, models.SET_NULL, null=True, related_name="+")  # shown before the last one
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "entity"], name="list_memory_once")]
+
+    def __str__(self) -> str:
+        return f"{self.entity} of {self.user_id}"
+
+
+class BulkAction(models.Model):
+    """One thing that a person, or a program, does to many records, in chunks of one transaction each.
+
+    `position` is the last record done, so whoever finds a half-done one goes on there; `parts` are the pieces of the change feed
+    that it wrote, [transaction id, first change, last change] each, from which it is undone.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        UNDOING = "undoing"
+        UNDONE = "undone"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    entity = models.CharField(max_length=50)
+    kind = models.CharField(max_length=10)  # set, add, remove or delete
+    field = models.CharField(max_length=60, blank=True, default="")
+    value = models.JSONField(null=True)  # canonical
+    ids = ArrayField(models.UUIDField(), default=list)
+    query = models.TextField(null=True)  # None: by ids, as in crm.selection
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    position = models.UUIDField(null=True)
+    total = models.IntegerField(default=0)
+    seen = models.IntegerField(default=0)
+    changed = models.IntegerField(default=0)
+    undone = models.IntegerField(default=0)
+    left = models.JSONField(default=list)  # the first of what was not changed: {id, title, reason}
+    left_count = models.IntegerField(default=0)
+    kept = models.JSONField(default=list)  # the same for the undo
+    kept_count = models.IntegerField(default=0)
+    parts = models.JSONField(default=list)
+    actor = models.JSONField(default=dict)
+    user_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.entity} {self.field}"
 
 
 class Change(models.Model):

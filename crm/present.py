@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import formats, timezone
@@ -49,6 +50,7 @@ class Presenter:
                 if described.target and held.get(described.name):
                     wanted.setdefault(described.target, set()).update(map(str, held[described.name]))
         self.titles = listing.titles(wanted)
+        self.addresses = {target: addresses(target) for target in wanted}
 
     @classmethod
     def of(cls, entity: Entity, people: People, items: Iterable[Item]) -> Presenter:
@@ -109,11 +111,18 @@ class Presenter:
 
     def _relation(self, described: Field, value: Value) -> Shown:
         known = self.titles.get(described.target, {})
-        parts = [(known[pk], reverse("records:detail", args=[described.target, pk])) for pk in value if pk in known]
+        parts = [(known[pk], self.addresses[described.target](pk)) for pk in value if pk in known]
         return Shown("records", parts=tuple(sorted(parts))) if parts else EMPTY
 
     def _file(self, described: Field, value: Value) -> Shown:
         return Shown("records", parts=tuple((str(f.get("name") or f.get("url")), str(f.get("url"))) for f in value))
+
+
+def addresses(entity: str) -> Callable[[str], str]:
+    """The address of a record's page, for many records: the routes are asked once."""
+    nobody = str(UUID(int=0))
+    pattern = reverse("records:detail", args=[entity, nobody])
+    return lambda pk: pattern.replace(nobody, pk)
 
 
 def number(value: Any) -> str:

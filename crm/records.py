@@ -13,13 +13,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F, QuerySet, TextField
+from django.db.models import Value as Const
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm import feed, protection, registry
 from crm.feed import Actor
 from crm.fields import new_id
-from crm.registry import Entity, People, Row
+from crm.models import Change
+from crm.registry import Entity, Field, People, Row
 from values import Unfit, Value
 
 
@@ -75,8 +80,15 @@ def get(name: str, record_id: UUID | str) -> Item:
 
 
 def item(entity: Entity, row: Row, people: People) -> Item:
-    values = {name: registry.reader(described, people)(row) for name, described in entity.fields.items()}
-    return Item(entity.name, row["id"], row[entity.title], values, row["updated_at"])
+    return items(entity, [row], people)[0]
+
+
+def items(entity: Entity, rows: Iterable[Row], people: People) -> list[Item]:
+    readers = [(name, registry.reader(described, people)) for name, described in entity.fields.items()]
+    return [
+        Item(entity.name, row["id"], row[entity.title], {name: read(row) for name, read in readers}, row["updated_at"])
+        for row in rows
+    ]
 
 
 def create(name: str, values: Mapping[str, Value], by: Actor) -> Item:
@@ -116,13 +128,19 @@ def delete(name: str, ids: Sequence[UUID | str], by: Actor) -> int:
         return delete_rows(entity, ids)
 
 
-def history(name: str, record_id: UUID | str, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
+def history(
+    name: str,
+    record_id: UUID | str,
+    limit: int = 100,
+    before: int | None = None,
+    field: str = "",
+    origin: str | None = None,
+) -> list[dict[str, Any]]:
     """The record's changes, newest first: at, operation, actor, origin, changes {field: [old, new]}.
 
-    before: only those that come after the change with this id in that order.
+    before: only those that come after the change with this id in that order; field: only those of this field, as far as the
+    database can tell ("" and nothing are the same to it); origin: only those of this one, "" for what was done here.
     """
-    from crm.models import Change
-
     entity, people = describe(name), People()
     readers = {name: registry.reader(described, people) for name, described in entity.fields.items()}
     passed_over = {"id", "created_at", "updated_at"}
@@ -130,6 +148,10 @@ def history(name: str, record_id: UUID | str, limit: int = 100, before: int | No
     kept = Change.objects.filter(record_id=record_id, entity=name)
     if before is not None:
         kept = kept.filter(id__lt=before)
+    if origin is not None:
+        kept = kept.filter(origin=origin)
+    if field:
+        kept = _touching(kept, entity.fields[field])
     for change in kept.order_by("-id")[:limit]:
         old_row, new_row = (_stored(entity, row) for row in (change.before, change.after))
         changes = {}
@@ -150,13 +172,34 @@ def history(name: str, record_id: UUID | str, limit: int = 100, before: int | No
     return found
 
 
+def _touching(changes: QuerySet[Change], described: Field) -> QuerySet[Change]:
+    """Those that changed what this field holds."""
+    sides = {}
+    for name in ("before", "after"):
+        inside: Any = KeyTransform("custom", name) if described.custom else name
+        key = described.name.partition(".")[2] if described.custom else described.column
+        sides[f"_{name}"] = Coalesce(KeyTextTransform(key, inside), Const(""), output_field=TextField())
+    return changes.alias(**sides).exclude(_before=F("_after"))  # type: ignore[misc]
+
+
 def _stored(entity: Entity, row: Row | None) -> Row | None:
     """A row of the past, with the columns that the entity has got since."""
     return None if row is None else dict.fromkeys(entity.columns) | row
 
 
-def fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People, whole: bool = False) -> None:
-    """Put checked values into a row. whole: it is a new one, so what is required must be among them. Raises Invalid."""
+def fill(
+    entity: Entity,
+    row: Row,
+    values: Mapping[str, Value],
+    people: People,
+    whole: bool = False,
+    there: set[str] | None = None,
+) -> None:
+    """Put checked values into a row. Raises Invalid.
+
+    whole: it is a new one, so what is required must be among them; there: ids that relations of this transaction were found to
+    lead to already, which this adds to.
+    """
     errors: dict[str, str] = {}
     wanted = dict(values)
     if whole:
@@ -176,22 +219,34 @@ def fill(entity: Entity, row: Row, values: Mapping[str, Value], people: People, 
             except Unfit as error:
                 errors[name] = str(error)
     if not errors:
-        errors = _dangling(entity, row)
+        errors = _dangling(entity, row, wanted, set() if there is None else there)
     if errors:
         raise Invalid(errors)
 
 
-def _dangling(entity: Entity, row: Row) -> dict[str, str]:
+def _dangling(entity: Entity, row: Row, names: Iterable[str], there: set[str]) -> dict[str, str]:
     """Relations to records that do not exist, as errors. Of several, only what is no id at all: the others may go later."""
     errors = {}
-    for described in entity.fields.values():
+    for described in (entity.fields[name] for name in names):
         if not described.target or described.custom or not row[described.column]:
             continue
         given = row[described.column] if described.many else [row[described.column]]
-        target = registry.ENTITIES[described.target].model
-        if not all(map(_is_id, given)) or (not described.many and not target.objects.filter(pk=given[0]).exists()):
+        if all(map(_is_id, given)) and (described.many or given[0] in there or stay(described.target, given)):
+            there |= set() if described.many else {given[0]}
+        else:
             errors[described.name] = _("%(label)s: there is no such record.") % {"label": described.label}
     return errors
+
+
+def stay(name: str, ids: Iterable[UUID | str]) -> set[str]:
+    """Those that exist. They stay until the transaction ends: who deletes them waits for what is about to point to them."""
+    table = registry.ENTITIES[name].model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT id FROM "{table}" WHERE id = ANY(%s::uuid[]) ORDER BY id FOR KEY SHARE',  # noqa: S608
+            [sorted(map(str, ids))],
+        )
+        return {str(pk) for (pk,) in cursor.fetchall()}
 
 
 def _is_id(value: object) -> bool:
@@ -222,6 +277,21 @@ def insert_rows(entity: Entity, rows: Sequence[Row]) -> None:
             copy.write_row([json.dumps(v) if type(v := row[name]) is dict else v for name in columns])
 
 
+def restore_rows(entity: Entity, rows: Sequence[Row]) -> set[str]:
+    """Insert whole rows under their old ids, and answer which; passed over is what somebody else has brought back meanwhile."""
+    if not rows:
+        return set()
+    names = ", ".join(f'"{name}"' for name in entity.columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'INSERT INTO "{entity.table}" ({names}) SELECT {names} '  # noqa: S608 - names come from the models
+            f'FROM jsonb_populate_recordset(NULL::"{entity.table}", %s::jsonb) r ORDER BY id '
+            "ON CONFLICT (id) DO NOTHING RETURNING id",
+            [json.dumps(rows, default=str)],
+        )
+        return {str(pk) for (pk,) in cursor.fetchall()}
+
+
 def update_rows(entity: Entity, rows: Sequence[Row]) -> None:
     """Write back whole rows that `registry.rows(lock=True)` gave and the caller changed; marks them as changed now."""
     if not rows:
@@ -238,6 +308,9 @@ def update_rows(entity: Entity, rows: Sequence[Row]) -> None:
 
 
 def delete_rows(entity: Entity, ids: Iterable[UUID | str]) -> int:
-    """Delete; what points to them is set empty, and recorded as such."""
-    deleted, by_model = entity.model.objects.filter(pk__in=list(ids)).delete()
+    """Delete; what points to them is set empty, and recorded as such. Whoever is about to point to them is waited for."""
+    ids = sorted(map(str, ids))
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT FROM "{entity.table}" WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE', [ids])  # noqa: S608
+    deleted, by_model = entity.model.objects.filter(pk__in=ids).delete()
     return by_model.get(entity.model._meta.label, 0)

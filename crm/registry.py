@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -49,7 +51,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Entity:
-    """A kind of record. `keys` are the fields that may pair records at a first meeting, best first."""
+    """A kind of record. `keys` are the fields that may pair records at a first meeting, best first; `search` are those that its
+    column of that name holds in lower case."""
 
     name: str
     model: type[Record]
@@ -79,7 +82,7 @@ class Entity:
 
     @cached_property
     def columns(self) -> list[str]:
-        return [str(f.column) for f in self.model._meta.concrete_fields]
+        return [str(f.column) for f in self.model._meta.concrete_fields if not f.generated]
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,57 @@ def names() -> list[str]:
 
 def entity(name: str) -> Entity:
     """The entity with the tenant's own fields and options. Two small queries. Raises KeyError for an unknown name."""
+    ENTITIES[name]
+    if _read.get() is not None:
+        return _described(name, _rows(SelectOption.objects.all()), _rows(CustomField.objects.all()))
+    return _described(name, SelectOption.objects.filter(entity=name), CustomField.objects.filter(entity=name))
+
+
+def every() -> list[Entity]:
+    """All entities, with the same two queries."""
+    options, own = _rows(SelectOption.objects.all()), _rows(CustomField.objects.all())
+    return [_described(name, options, own) for name in ENTITIES]
+
+
+#: What was read inside `reading_once`: {(schema, model): rows}. None outside of it.
+_read: ContextVar[dict[tuple[str, type[models.Model]], list[Any]] | None] = ContextVar("read", default=None)
+
+
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Inside, options, custom fields and people are asked of the database once, whoever asks, in each tenant.
+
+    For a page that only reads: it would not see what it writes. Rows are kept, not what is made of them, so that nobody can
+    change it for the next one.
+    """
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def _rows(small: models.QuerySet[Any, Any]) -> list[Any]:
+    """All rows of a small table."""
+    kept = _read.get()
+    if kept is None:
+        return list(small)
+    place = connection.schema_name, small.model
+    if place not in kept:
+        kept[place] = list(small)
+    return kept[place]
+
+
+def _described(name: str, named: Iterable[SelectOption], own_fields: Iterable[CustomField]) -> Entity:
     declared = ENTITIES[name]
     options: dict[str, list[str]] = {}
-    for field_name, option in SelectOption.objects.filter(entity=name).values_list("field", "name"):
-        options.setdefault(field_name, []).append(option)
+    for one in named:
+        if one.entity == name:
+            options.setdefault(one.field, []).append(one.name)
     described = _built_in(name, declared, options)
-    for own in CustomField.objects.filter(entity=name):
+    for own in own_fields:
+        if own.entity != name:
+            continue
         described[f"custom.{own.name}"] = Field(
             name=f"custom.{own.name}",
             label=own.label,
@@ -177,7 +225,7 @@ def entity(name: str) -> Entity:
 def _built_in(name: str, declared: Declared, options: Mapping[str, list[str]]) -> dict[str, Field]:
     described = {}
     for column in declared.model._meta.concrete_fields:
-        if column.name in HIDDEN or column.name.endswith("_currency"):
+        if column.generated or column.name in HIDDEN or column.name.endswith("_currency"):
             continue
         kind, many = _type(column)
         described[column.name] = Field(
@@ -240,10 +288,11 @@ class People:
     """E-mails and ids of the tenant's people, read once; unknown e-mails are added when asked for."""
 
     def __init__(self) -> None:
-        known = list(Person.objects.values_list("id", "email", "name"))
-        self.emails: dict[int, str] = {pk: email for pk, email, _name in known}
-        self.ids: dict[str, int] = {email: pk for pk, email, _name in known}
-        self.names: dict[str, str] = {email: name for _pk, email, name in known}
+        known = _rows(Person.objects.values_list("id", "email", "name", "user_id"))
+        self.emails: dict[int, str] = {pk: email for pk, email, _name, _user in known}
+        self.ids: dict[str, int] = {email: pk for pk, email, _name, _user in known}
+        self.names: dict[str, str] = {email: name for _pk, email, name, _user in known}
+        self.of_users: dict[int, int] = {user: pk for pk, _email, _name, user in known if user is not None}
 
     def id(self, email: str) -> int:
         email = email.strip().lower()
@@ -395,6 +444,8 @@ def blank_row(described: Entity, record_id: Any, now: dt.datetime) -> Row:
     """A new row with every column at its default, in the form that the database takes."""
     row: Row = {}
     for column in described.model._meta.concrete_fields:
+        if column.generated:
+            continue
         default = column.get_default() if column.has_default() else (None if column.null else "")
         row[str(column.column)] = default
     stamp = now.isoformat()

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from crm import happened, listing, meanwhile, panels, protection, records, table
-from crm.feed import Actor
+from crm import bulk_views, happened, listing, meanwhile, panels, protection, records, related, table, undo
+from crm.answers import actor, back_to, is_htmx, known, reading_once, see_other
 from crm.forms import RecordForm
+from crm.listing import plain
+from crm.models import Change
 from crm.present import Presenter
 from crm.records import Item
-from crm.registry import Entity, People
-from tenants.access import require_role
+from crm.registry import Entity, Field, People
+from crm.selection import Selection, is_id
+from tenants.access import refuse, require_role
 
-FOUND = 8  # records that a picker offers at once
-
-
-def actor(request: HttpRequest) -> Actor:
-    return Actor("user", str(request.user.pk), str(request.user))
-
-
-def known(name: str) -> Entity:
-    try:
-        return records.describe(name)
-    except records.Missing as error:
-        raise Http404(name) from error
+LAST, LONG = 8, 50  # changes beside a record, and on a page of its history
 
 
 def the_item(name: str, pk: UUID) -> Item:
@@ -47,40 +40,264 @@ def the_item(name: str, pk: UUID) -> Item:
 @require_role("viewer")
 @vary_on_headers("HX-Request")
 def record_list(request: HttpRequest, entity: str) -> HttpResponse:
-    context = table.of(known(entity), request.GET, request.path)
-    return render(request, "crm/_results.html" if request.headers.get("HX-Request") else "crm/list.html", context)
+    context = table.of(request, known(entity))
+    return render(request, "crm/_results.html" if is_htmx(request) else "crm/list.html", context)
 
 
 @require_role("viewer")
+@vary_on_headers("HX-Request")
+@reading_once
 def detail(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
-    described, item, people = known(entity), the_item(entity, pk), People()
+    described = known(entity)
+    try:
+        item = records.get(entity, pk)
+    except records.Missing:
+        return _gone(request, described, pk)
+    if is_htmx(request):  # a value was written
+        return render(request, "crm/_changed.html", _record_history(request, described, item))
+    people = People()
     show = Presenter.of(described, people, [item])
     marks = panels.marks(request, entity, pk)
+    reason = protection.read_only(entity, [pk]).get(str(pk), "")
     context = {
         "entity": described,
         "item": item,
         "facts": [
-            (f, show.show(f, item.values[name]), marks.get(name))
+            _fact(described, item, f, show.show(f, item.values[name]), marks.get(name))
             for name, f in table.in_order(described)
-            if name != described.title or name in marks
         ],
-        "reason": protection.read_only(entity, [pk]).get(str(pk), ""),
+        "may_edit": request.membership.may("member") and not reason,
+        "reason": reason,
         "panels": panels.render(request, entity, pk),
-        "history": happened.history(entity, pk, limit=8),
+        "related": related.of(described, item.id, people),
+        "list_query": plain(request.GET.get("list", ""))[:2000],
+        "in_list": "list" in request.GET,
+        "back_url": _list_url(entity, request.GET.get("list", "")),
     }
-    return render(request, "crm/detail.html", context)
+    return render(request, "crm/detail.html", context | _record_history(request, described, item))
+
+
+def _record_history(request: HttpRequest, entity: Entity, item: Item) -> dict[str, Any]:
+    now = item.values if request.membership.may("member") else None
+    found = happened.history(entity.name, item.id, limit=LAST + 1, now=now)
+    return {"entity": entity, "item": item, "history": found[:LAST], "has_more": len(found) > LAST}
+
+
+def _fact(entity: Entity, item: Item, field: Field, shown: Any, mark: Any) -> dict[str, Any]:
+    return {
+        "field": field,
+        "shown": shown,
+        "mark": mark,
+        "url": reverse("records:field", args=[entity.name, item.id, field.name]),
+        "page_url": reverse("records:edit", args=[entity.name, item.id]),
+        "is_fixed": field.read_only,
+    }
+
+
+def _list_url(entity: str, query: str) -> str:
+    url = reverse("records:list", args=[entity])
+    return f"{url}?{QueryDict(plain(query)[:2000]).urlencode()}" if query else url
+
+
+def _gone(request: HttpRequest, entity: Entity, pk: UUID) -> HttpResponse:
+    """Who deleted it and when, and the way to bring it back."""
+    deletion = undo.deletion(entity.name, pk)
+    if deletion is None:
+        raise Http404(f"{entity.name} {pk}")
+    context = {
+        "entity": entity,
+        "pk": pk,
+        "title": (deletion.before or {}).get(entity.title) or _("This record"),
+        "who": happened.who(deletion.actor),
+        "origin": panels.origin_words([deletion.origin]).get(deletion.origin, ""),
+        "at": deletion.at,
+    }
+    return render(request, "crm/deleted.html", context, status=404)
+
+
+@require_role("member")
+@require_POST
+def bring_back(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
+    described, deletion = known(entity), undo.deletion(entity, pk)
+    if deletion is None:
+        the_item(entity, pk)
+        messages.info(request, _("It is here again already."))
+    else:
+        done = undo.take_back(described, [deletion], actor(request))
+        if done.ids:
+            title = (deletion.before or {}).get(described.title) or _("This record")
+            messages.success(request, _("%(title)s is back, with what it held.") % {"title": title})
+        else:
+            messages.info(request, done.left[0]["reason"])
+    return see_other(reverse("records:detail", args=[entity, pk]))
 
 
 @require_role("viewer")
+def step(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
+    """To the record before or after this one in the list it was opened from; looked for only when somebody asks."""
+    described, query = known(entity), plain(request.GET.get("list", ""))
+    listed = listing.Listing(described, listing.Asked.of(QueryDict(query)))
+    before, after = listed.neighbours(str(pk))
+    is_back = request.GET.get("to") == "previous"
+    there = before if is_back else after
+    if not there:
+        messages.info(
+            request, _("This is the first one of the list.") if is_back else _("This is the last one of the list.")
+        )
+    return see_other(f"{reverse('records:detail', args=[entity, there or pk])}?{urlencode({'list': query})}")
+
+
+@require_role("viewer")
+@vary_on_headers("HX-Request")
+@reading_once
 def history(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
-    described, changes = known(entity), happened.history(entity, pk, limit=200)
-    if not changes:
-        raise Http404(f"{entity} {pk}")
+    """All of it, of one field, or of one origin; page by page."""
+    described = known(entity)
+    field, origin = request.GET.get("field", ""), request.GET.get("origin")
+    field = field if field in described.fields else ""
+    before = int(at) if (at := request.GET.get("before", "")).isdecimal() and len(at) < 18 else None
     try:
         item: Item | None = records.get(entity, pk)
     except records.Missing:  # what was deleted keeps its history
         item = None
-    return render(request, "crm/history.html", {"entity": described, "item": item, "pk": pk, "history": changes})
+    now = item.values if item and request.membership.may("member") else None
+    changes = happened.history(entity, pk, LONG + 1, before, field, origin, now)
+    if not changes and item is None and before is None and not field and origin is None:
+        raise Http404(f"{entity} {pk}")
+    address = _address(request.path, field=field or None, origin=origin)
+    context = {
+        "entity": described,
+        "item": item,
+        "pk": pk,
+        "history": changes[:LONG],
+        "more_url": address(before=str(changes[LONG - 1]["id"])) if len(changes) > LONG else "",
+        "filters": _history_filters(described, pk, field, origin, address),
+    }
+    return render(request, "crm/_history_more.html" if is_htmx(request) else "crm/history.html", context)
+
+
+@require_role("member")
+@require_POST
+def undo_change(request: HttpRequest, entity: str, pk: UUID, change: int) -> HttpResponse:
+    """One field of one change, where the value still is what the change wrote."""
+    described, item = known(entity), the_item(entity, pk)
+    field = described.fields.get(request.POST.get("field", ""))
+    found = undo.changes(Change.objects.filter(pk=change, record_id=pk, entity=entity))
+    if not found or field is None:
+        raise Http404(str(change))
+    done = undo.take_back(described, found, actor(request), {field.name})
+    if done.ids:
+        messages.success(request, _("%(field)s is as it was before.") % {"field": field.label})
+    else:
+        messages.warning(request, done.left[0]["reason"] + " " + _("Nothing was changed."))
+    return see_other(back_to(request, reverse("records:detail", args=[entity, item.id])))
+
+
+@require_role("viewer")
+@reading_once
+def field(request: HttpRequest, entity: str, pk: UUID, name: str) -> HttpResponse:
+    """One value of a record where it stands: to read, to edit, saved. Without htmx, the edit page."""
+    described, item = known(entity), the_item(entity, pk)
+    if name not in described.fields:
+        raise Http404(name)
+    if not is_htmx(request):
+        return see_other(reverse("records:edit", args=[entity, pk]))
+    if "read" in request.GET:
+        return _fact_again(request, described, item, name)
+    if not request.membership.may("member"):
+        return refuse(request, "member")
+    if reason := protection.read_only(entity, [pk]).get(str(pk)):
+        return HttpResponse(reason, status=403, content_type="text/plain; charset=utf-8")
+    return _edit_field(request, described, item, name)
+
+
+def _edit_field(request: HttpRequest, entity: Entity, item: Item, name: str) -> HttpResponse:
+    people, version = People(), request.POST.get("version", item.version)
+    seen = meanwhile.since(item, version, people)
+    form = RecordForm(
+        entity, people, seen.base, request.POST or None, request.tenant.currency, {name}, initial={"version": version}
+    )
+    context: dict[str, Any] = {"entity": entity, "item": item, "form": form, "field": entity.fields[name]}
+    if request.POST and form.is_valid():
+        mine = form.changed()
+        theirs = seen.changes.get(name, (None, None))[1] if name in seen.changes else None
+        if name in mine and name in seen.changes and theirs != mine[name]:
+            show = Presenter(entity, people, [item.values])
+            again = request.POST.copy()
+            again["version"] = item.version
+            form.data = again
+            form.add_error(next(iter(form.names)), _clash(seen.by, show.text(entity.fields[name], theirs)))
+            return render(request, "crm/_fact_form.html", context, status=409)
+        # others may have changed other fields: that does not concern this one
+        try:
+            saved = _attempt(form, lambda: _update(request, entity, item, mine)) if mine else item
+        except records.Moved as moved:  # since we looked, which may concern this one
+            return _edit_field(request, entity, moved.item, name)
+        if saved:
+            answer = _fact_again(request, entity, saved, name)
+            if mine:
+                answer.headers["HX-Trigger"] = "record-changed"
+            return answer
+    return render(request, "crm/_fact_form.html", context, status=422 if form.errors else 200)
+
+
+def _clash(by: str, theirs: str) -> str:
+    if theirs:
+        words = _("%(by)s changed it to “%(theirs)s” meanwhile. Save again to put yours in its place, or leave it.")
+    else:
+        words = _("%(by)s emptied it meanwhile. Save again to put yours in its place, or leave it.")
+    return words % {"by": by, "theirs": theirs}
+
+
+def _update(request: HttpRequest, entity: Entity, item: Item, values: dict[str, Any]) -> Item:
+    return records.update(entity.name, item.id, values, actor(request), item.version)
+
+
+def _fact_again(request: HttpRequest, entity: Entity, item: Item, name: str) -> HttpResponse:
+    described = entity.fields[name]
+    shown = Presenter.of(entity, People(), [item]).show(described, item.values[name])
+    mark = panels.marks(request, entity.name, UUID(item.id)).get(name)
+    context = {"fact": _fact(entity, item, described, shown, mark), "may_edit": request.membership.may("member")}
+    context |= {"title": item.title if name == entity.title else ""}
+    return render(request, "crm/_fact.html", context)
+
+
+def _address(path: str, **base: str | None) -> Callable[..., str]:
+    """The same page with some of its query changed; None takes a part out."""
+
+    def address(**changes: str | None) -> str:
+        query = {name: value for name, value in (base | changes).items() if value is not None}
+        return f"{path}?{urlencode(query)}" if query else path
+
+    return address
+
+
+def _history_filters(
+    entity: Entity, pk: UUID, field: str, origin: str | None, address: Callable[..., str]
+) -> list[dict[str, Any]]:
+    """Chips: which field, and from where."""
+    fields = [(name, f.label) for name, f in table.in_order(entity) if not f.read_only]
+    named = happened.origins(pk, entity.name)
+    return [
+        {
+            "label": _("Field"),
+            "value": next((label for name, label in fields if name == field), ""),
+            "clear_url": address(field=None),
+            "options": [
+                {"label": label, "url": address(field=name), "active": name == field, "count": ""}
+                for name, label in fields
+            ],
+        },
+        {
+            "label": _("From where"),
+            "value": next((words for key, words in named if key == origin), origin or ""),
+            "clear_url": address(origin=None),
+            "options": [
+                {"label": words, "url": address(origin=key), "active": key == origin, "count": ""}
+                for key, words in named
+            ],
+        },
+    ]
 
 
 @require_role("member")
@@ -98,6 +315,7 @@ def create(request: HttpRequest, entity: str) -> HttpResponse:
 
 
 @require_role("member")
+@reading_once
 def edit(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
     described, item, people = known(entity), the_item(entity, pk), People()
     context: dict[str, Any] = {"entity": described, "item": item}
@@ -139,67 +357,32 @@ def _moved(
         "meanwhile": meanwhile.described(seen, mine, show.text, entity),
         "by": seen.by,
     }
-    return render(request, "crm/form.html", context, status=409)
+    return _form_page(request, context, status=409)
 
 
 @require_role("member", gettext_lazy("delete records"))
+@reading_once
 def delete(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
     item = the_item(entity, pk)
-    return _delete(request, known(entity), [item.id], [item.title], reverse("records:detail", args=[entity, pk]))
-
-
-@require_role("member", gettext_lazy("delete records"))
-@require_POST
-def delete_chosen(request: HttpRequest, entity: str) -> HttpResponse:
-    described = known(entity)
-    ids = [pk for pk in request.POST.getlist("ids") if _is_id(pk)][:1000]
-    titles = listing.titles({entity: ids})[entity]
-    back = reverse("records:list", args=[entity])
-    if not titles:
-        return see_other(back)
-    return _delete(request, described, list(titles), list(titles.values()), back)
-
-
-def _delete(request: HttpRequest, entity: Entity, ids: list[str], titles: list[str], back: str) -> HttpResponse:
-    reasons = protection.read_only(entity.name, [UUID(pk) for pk in ids])
-    if request.POST.get("confirm") and not reasons:
-        gone = records.delete(entity.name, ids, actor(request))
-        messages.success(
-            request, ngettext("%(n)s record is deleted.", "%(n)s records are deleted.", gone) % {"n": gone}
-        )
-        return see_other(reverse("records:list", args=[entity.name]))
-    context = {
-        "entity": entity,
-        "ids": ids,
-        "titles": titles[:12],
-        "more": max(0, len(titles) - 12),
-        "count": len(ids),
-        "back": back,
-        "reasons": sorted(set(reasons.values())),
-        "kept": len(reasons),
-    }
-    return render(request, "crm/delete.html", context, status=409 if reasons and request.POST.get("confirm") else 200)
+    back = reverse("records:detail", args=[entity, pk])
+    return bulk_views.delete(request, Selection(known(entity), (item.id,)), back)
 
 
 @require_role("viewer")
+@reading_once
 def pick(request: HttpRequest, entity: str) -> HttpResponse:
     """What a relation's search finds; keeps what is chosen."""
-    name = request.GET.get("as", "")
-    chosen = [pk for pk in request.GET.getlist(name) if _is_id(pk)]
+    described, name = known(entity), request.GET.get("as", "")
+    chosen = [pk for pk in request.GET.getlist(name) if is_id(pk)]
     q = listing.plain(request.GET.get("q", ""))
     context = {
         "name": name,
         "many": request.GET.get("many") == "1",
-        "chosen": list(listing.titles({entity: chosen})[known(entity).name].items()),
-        "found": [(pk, title) for pk, title in _search(known(entity), q) if pk not in chosen],
+        "chosen": list(listing.titles({entity: chosen})[entity].items()),
+        "found": [(pk, title) for pk, title in listing.search(described, q) if pk not in chosen],
         "q": q,
     }
     return render(request, "crm/_picker_list.html", context)
-
-
-def _search(entity: Entity, q: str) -> list[tuple[str, str]]:
-    page = listing.Listing(entity, listing.Asked(q=q), size=FOUND).page()
-    return [(item.id, item.title) for item in page.items]
 
 
 def _searched(request: HttpRequest, form: RecordForm, context: dict[str, Any]) -> HttpResponse:
@@ -207,9 +390,9 @@ def _searched(request: HttpRequest, form: RecordForm, context: dict[str, Any]) -
     if name not in form.names:
         raise Http404(name)
     described, q = form.entity.fields[form.names[name]], request.POST.get(f"{name}_q", "")
-    form.find(name, _search(known(described.target), q), q)
+    form.find(name, listing.search(known(described.target), q), q)
     form.errors.clear()
-    return render(request, "crm/form.html", context)
+    return _form_page(request, context)
 
 
 def _attempt(form: RecordForm, write: Callable[[], Item]) -> Item | None:
@@ -225,17 +408,9 @@ def _attempt(form: RecordForm, write: Callable[[], Item]) -> Item | None:
     return None
 
 
-def _form_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    return render(request, "crm/form.html", context, status=422 if context["form"].errors else 200)
-
-
-def see_other(path: str) -> HttpResponse:
-    return HttpResponseRedirect(path, status=303)
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+def _form_page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """With where its value comes from beside each field of a record that is here already."""
+    entity, form, item = context["entity"], context["form"], context.get("item")
+    marks = panels.marks(request, entity.name, UUID(item.id)) if item else {}
+    inputs = [(field, shape, marks.get(form.names[field.name])) for field, shape in form.shown()]
+    return render(request, "crm/form.html", context | {"inputs": inputs}, status=422 if form.errors else status)

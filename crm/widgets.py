@@ -102,3 +102,36 @@ class Picker(Drawn):
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return False
+
+
+REARRANGE = "rearrange"  # the name of the buttons of Options; each says what it does and to which row
+
+
+class Options(Drawn):
+    """A row for each option, with what moves and removes it, and one that is free."""
+
+    template = "ui/_options.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        return {"name": name, "options": list(value or []) or [""], "id": (attrs or {}).get("id")}
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        lines = [line.strip() for part in data.getlist(name) for line in part.splitlines()]
+        return [line for line in lines if line]
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return False
+
+
+def rearranged(rows: list[str], asked: str) -> list[str]:
+    """asked: "add", "up-2", "down-0" or "remove-1"; anything else, and a row that is not there, leaves them as they are."""
+    what, _sign, at = asked.partition("-")
+    rows = list(rows)
+    if what == "add":
+        return [*rows, ""]
+    if not at.isdecimal() or int(at) >= len(rows):
+        return rows
+    row = rows.pop(int(at))
+    if what != "remove":
+        rows.insert(max(0, int(at) + {"up": -1, "down": 1}.get(what, 0)), row)
+    return rows

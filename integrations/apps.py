@@ -8,12 +8,18 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_save
 
-        from crm import panels, protection
+        from crm import bulk_actions, custom_fields, panels, protection
         from crm.models import CustomField, SelectOption
-        from integrations.services import guard, set_aside
+        from integrations.scheduling import jobs
+        from integrations.services import field_use, guard, set_aside
         from integrations.ui import origins, panel
 
         protection.register(guard.kept_elsewhere)
+        bulk_actions.in_background(lambda action_id: jobs.ask("bulk", action_id))
+        jobs.register(
+            "bulk", jobs.Handler(lambda pk, turn: bulk_actions.run(pk, lambda: turn.is_over), bulk_actions.fail)
+        )
+        custom_fields.register_users(field_use.places)
         panels.register(panel.lives_in)
         panels.register_marks(origins.marks)
         panels.register_origins(panel.origin_words)

@@ -24,6 +24,15 @@ DOES = {
 }
 
 
+#: What each role may, as people read it where they choose one; each may what those before it may.
+MAY = {
+    Role.VIEWER: gettext_lazy("sees everything, changes nothing"),
+    Role.MEMBER: gettext_lazy("also changes records, starts syncs and decides conflicts"),
+    Role.ADMIN: gettext_lazy("also connects tools and changes the team and the settings"),
+    Role.OWNER: gettext_lazy("also makes and removes owners"),
+}
+
+
 def require_role(role: str, what: Any = "") -> Callable[[View], View]:
     """Only for members with at least this role; others get a 403 that names who can grant it."""
 

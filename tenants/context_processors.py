@@ -19,6 +19,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if tenant is None or tenant.schema_name == "public" or getattr(request, "membership", None) is None:
         return context
     from crm.frame import nav_entities
+    from integrations.notifications.frame import unread_count
     from integrations.ui.frame import inbox_count
 
     mine = Membership.objects.filter(user_id=request.membership.user_id).select_related("tenant")
@@ -33,4 +34,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         ],
         "nav_entities": nav_entities(),
         "inbox_count": inbox_count(),
+        "unread": unread_count(request.membership.user_id),
     }

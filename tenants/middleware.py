@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -14,6 +15,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django_tenants.middleware.main import TenantMainMiddleware
 
 from tenants.models import Membership, User
+
+SEEN_STEP = dt.timedelta(minutes=5)
 
 View = Callable[..., HttpResponse]
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -59,6 +62,7 @@ class MembershipMiddleware:
             request.membership = (
                 Membership.objects.filter(user=request.user, tenant=request.tenant).select_related("tenant").first()
             )
+            _seen(request.membership)
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable, *_: object) -> HttpResponse | None:
@@ -69,6 +73,13 @@ class MembershipMiddleware:
         if request.membership is None:
             raise Http404("not a member")
         return None
+
+
+def _seen(membership: Membership | None) -> None:
+    """Remember when somebody was last here, without a write for every page."""
+    now = timezone.now()
+    if membership and (membership.seen_at is None or now - membership.seen_at > SEEN_STEP):
+        Membership.objects.filter(pk=membership.pk).update(seen_at=now)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -82,7 +93,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 class PersonLocaleMiddleware:
-    """The person's language, else the browser's, else the tenant's; times as the tenant's clocks show them."""
+    """The person's language, else the browser's, else the tenant's; times by the person's clock, else the tenant's."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -90,7 +101,8 @@ class PersonLocaleMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         language = getattr(request.user, "language", "") if request.user.is_authenticated else ""
         language = language or _of_browser(request) or request.tenant.language
-        with translation.override(language), timezone.override(request.tenant.timezone):
+        zone = getattr(request.user, "timezone", None) or request.tenant.timezone
+        with translation.override(language), timezone.override(zone):
             request.LANGUAGE_CODE = translation.get_language()
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)

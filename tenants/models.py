@@ -8,8 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 from timezone_field import TimeZoneField
@@ -43,6 +45,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         blank=True,
         choices=[("", _("As the device")), ("light", _("Light")), ("dark", _("Dark"))],
     )
+    timezone = TimeZoneField(_("time zone"), blank=True, default="")  # "": the organisation's
     joined_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -69,6 +72,8 @@ class Tenant(TenantMixin):
     currency = models.CharField(_("currency"), max_length=3, default="EUR")
     language = models.CharField(_("language"), max_length=5, default="en", choices=settings.LANGUAGES)
     created_at = models.DateTimeField(auto_now_add=True)
+    changed_by = models.CharField(max_length=254, blank=True, default="")  # who last changed these settings
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     auto_create_schema = False  # `tenants.lifecycle` clones the template
     auto_drop_schema = False
@@ -107,6 +112,7 @@ class Membership(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     joined_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(null=True)  # the last page they opened, to a few minutes
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "tenant"], name="membership_once")]
@@ -120,16 +126,21 @@ class Membership(models.Model):
 
 
 class ApiToken(models.Model):
-    """A bearer token of a tenant. Only its hash is kept; the token is shown once."""
+    """A bearer token of a tenant. Only its hash is kept; the token is shown once.
+
+    scopes: names of `tokens.SCOPES`, what it may do where; empty: everything that `role` may.
+    """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12)  # shown in lists so that a person recognises it
     digest = models.CharField(max_length=64, unique=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ADMIN)
+    scopes = ArrayField(models.CharField(max_length=30), default=list, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     used_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
@@ -143,7 +154,7 @@ class Invitation(models.Model):
     email = models.EmailField(_("e-mail"))
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    sent_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(default=timezone.now)  # of the last mail
 
     class Meta:
         ordering = ["email"]

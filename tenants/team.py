@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.core import signing
-from django.core.mail import send_mail
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django_tenants.utils import tenant_context
 
 from crm import people
-from tenants import lifecycle
+from tenants import lifecycle, mail, tokens
 from tenants.models import Invitation, Membership, Role, Tenant, User
 
 INVITATION_DAYS = 7
@@ -34,16 +35,36 @@ def found(name: str, slug: str, owner: User) -> Tenant:
 
 
 def invite(by: Membership, email: str, role: str) -> Invitation:
-    """Write down the invitation and send the mail. Inviting again sends a new link. Raises Refused."""
+    """Write down the invitation and send the mail. Inviting again sends a new link, and the time begins anew. Raises Refused."""
     email, tenant = email.strip().lower(), by.tenant
     _may_grant(by, role)
     if Membership.objects.filter(tenant=tenant, user__email=email).exists():
         raise Refused(_("%(email)s is on the team already.") % {"email": email})
     row, _new = Invitation.objects.update_or_create(
-        tenant=tenant, email=email, defaults={"role": role, "invited_by": by.user}
+        tenant=tenant, email=email, defaults={"role": role, "invited_by": by.user, "sent_at": timezone.now()}
     )
     transaction.on_commit(lambda: _send(row))
     return row
+
+
+def invite_many(by: Membership, emails: Iterable[str], role: str) -> tuple[list[Invitation], list[str]]:
+    """Who is invited, and the e-mails of those who are on the team already. All or nobody; raises Refused."""
+    wanted = list(dict.fromkeys(email.strip().lower() for email in emails))
+    members = Membership.objects.filter(tenant=by.tenant, user__email__in=wanted)
+    known = set(members.values_list("user__email", flat=True))
+    with transaction.atomic():
+        return [invite(by, email, role) for email in wanted if email not in known], sorted(known)
+
+
+def send_again(by: Membership, invitation_id: int) -> Invitation:
+    """A new mail with a new link. Raises Refused, and Invitation.DoesNotExist for one of another tenant."""
+    asked = Invitation.objects.get(tenant=by.tenant, pk=invitation_id)
+    return invite(by, asked.email, asked.role)
+
+
+def ends_at(invitation: Invitation) -> dt.datetime:
+    """When its last link stops working."""
+    return invitation.sent_at + dt.timedelta(days=INVITATION_DAYS)
 
 
 def link(invitation: Invitation) -> str:
@@ -84,8 +105,24 @@ def change_role(by: Membership, membership_id: int, role: str) -> Membership:
     return member
 
 
+def hand_over(by: Membership, membership_id: int) -> Membership:
+    """Make somebody else the owner and oneself an admin, both or neither. Raises Refused and Membership.DoesNotExist."""
+    if not by.may(Role.OWNER):
+        raise Refused(_("Only an owner can hand the organisation over."))
+    if membership_id == by.pk:
+        raise Refused(_("Choose somebody else."))
+    with transaction.atomic():
+        heir = _locked(by.tenant, membership_id)
+        # who has handed it over already, in another window, has nothing left to hand over
+        if not Membership.objects.filter(pk=by.pk, role=Role.OWNER).update(role=Role.ADMIN):
+            raise Refused(_("Only an owner can hand the organisation over."))
+        heir.role = Role.OWNER
+        heir.save(update_fields=["role"])
+    return heir
+
+
 def remove(by: Membership, membership_id: int) -> Membership:
-    """Take somebody off the team; everybody may leave. Raises Refused and Membership.DoesNotExist."""
+    """Take somebody off the team, with the tokens they made; everybody may leave. Raises Refused and Membership.DoesNotExist."""
     with transaction.atomic():
         member = _locked(by.tenant, membership_id)
         if member.pk != by.pk:
@@ -94,6 +131,7 @@ def remove(by: Membership, membership_id: int) -> Membership:
         if member.role == Role.OWNER:
             _keep_an_owner(by.tenant)
         left(member)
+        tokens.revoke_of(by.tenant, member.user)
         Membership.objects.filter(pk=member.pk).delete()
     return member
 
@@ -154,4 +192,4 @@ def _send(asked: Invitation) -> None:
             "name": asked.invited_by or asked.tenant.name,
             "tenant": asked.tenant.name,
         }
-        send_mail(subject, render_to_string("account/invitation.txt", context), None, [asked.email])
+        mail.send(asked.email, subject, "account/invitation", context)

@@ -16,6 +16,7 @@ Tests that ask for none of these touch no database and start no PostgreSQL.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ from tests import database
 database.prepare()
 
 if TYPE_CHECKING:
+    from django.db.models import Model
+
     from tenants.models import Tenant, User
     from tests.clients import HostClient
 
@@ -37,9 +40,20 @@ WITH_DATABASE = {"db", "tenant", "live_tenant", "_django_db_helper"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    import hypothesis
     from django.conf import settings
 
+    # the same examples each time: what holds for one change holds for the next; and no clock decides
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "raccord", deadline=None, derandomize=True, database=None, suppress_health_check=slow
+    )
+    hypothesis.settings.load_profile("raccord")
+
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; tests only
+    settings.WHITENOISE_AUTOREFRESH = (
+        True  # looks for a file when it is asked for; otherwise for all, in each new client
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -49,6 +63,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name}: {specs} is not there, nothing was checked against it", yellow=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _built_in_texts() -> None:
+    """No test pays the query for the staff's texts of failures, which is asked once a minute; those about them ask anew."""
+    from integrations.catalog import texts
+
+    texts._kept = (float("inf"), {})
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
     """The processes that run side by side read the settings when each has a folder of its own, and not before."""
@@ -56,23 +78,37 @@ def pytest_xdist_setupnodes() -> None:
 
 
 #: The data layer, the workers, and what the engine asks of a server: these run once more on PostgreSQL, Redis and RabbitMQ
-#: (`pytest -m servers`). What the engine decides is the same there, and takes its time.
+#: (`pytest -m servers`). What the engine decides, and what pages and words make of the rows, is the same there.
 ON_SERVERS = tuple(
     str(database.ROOT / "tests" / part)
     for part in (
         "config/test_fixtures.py",
         "config/test_run.py",
-        "crm",
+        "crm/test_bulk_actions.py",
+        "crm/test_custom_fields.py",
+        "crm/test_feed.py",
+        "crm/test_listing.py",
+        "crm/test_records.py",
+        "crm/test_selection.py",
         "integrations/oauth/test_renewing.py",
         "integrations/scheduling",
-        "integrations/services",
+        "integrations/services/test_endings.py",
+        "integrations/services/test_incidents.py",
+        "integrations/services/test_one_account.py",
+        "integrations/services/test_provenance.py",
+        "integrations/services/test_retention.py",
         "integrations/sync/test_approve.py",
         "integrations/sync/test_plan.py",
         "integrations/sync/test_trouble.py",
         "integrations/sync/test_turns.py",
         "integrations/sync/test_two_way.py",
         "integrations/sync/test_worker_killed.py",
-        "tenants",
+        "tenants/test_access.py",
+        "tenants/test_organisation.py",
+        "tenants/test_sign_in.py",
+        "tenants/test_sign_up.py",
+        "tenants/test_team.py",
+        "tenants/test_tokens.py",
         "transport/test_limiter.py",
     )
 )
@@ -87,6 +123,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if asked or (marker and marker.kwargs.get("transaction")):
             # their clean-up is TRUNCATE, which the records' tables refuse on purpose
             raise pytest.UsageError(f"{item.nodeid}: use live_tenant (and live_site) for tests that commit")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is loaded by now stays: no need to look through it again and again
 
 
 @pytest.fixture(scope="session")
@@ -144,28 +184,47 @@ def other_tenant(_standing: dict[str, Tenant], db: None) -> Tenant:
 
 @pytest.fixture
 def live_tenant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tenant]:
-    """A tenant that other connections and processes see. Dropped at the end, with its people and its public rows."""
-    from django.db import connection, connections
+    """A tenant that other connections and processes see. Deleted at the end, with its people and its public rows."""
+    from django.db import connection
+    from django.db.models import TextField
+    from django.db.models.functions import Cast
 
-    from integrations.catalog.models import Incident
-    from tenants import lifecycle
-    from tenants.models import User
+    from tests import spare
 
     with django_db_blocker.unblock():
-        connection.close()
-        made = _make_tenant(f"live-{next(_numbers)}", "Live Works")
+        before = _public_rows()
+        made = _make_tenant(f"live-{next(_numbers)}", "Live Works", spare.make_tenant)
         connection.set_tenant(made)
-        people = list(User.objects.values_list("pk", flat=True))
         try:
             yield made
         finally:
             connection.close()  # whatever state the test left it in
             _to_public()
-            lifecycle.delete_tenant(made)
-            Incident.objects.all().delete()
-            User.objects.exclude(pk__in=people).delete()
-            User.objects.filter(pk=made.owner.pk).delete()  # type: ignore[attr-defined]
-            connections.close_all()
+            spare.delete_tenant(made)
+            for model, rows in _public_rows().items():
+                if added := rows - before[model]:
+                    model.objects.alias(key=Cast("pk", TextField())).filter(key__in=added).delete()
+
+
+def _public_rows() -> dict[type[Model], set[str]]:
+    """The keys of every row that all tenants share: what a committed test adds to them goes with it."""
+    from django.apps import apps
+    from django.conf import settings
+    from django.db import connection
+
+    shared = {apps.get_app_config(app.rpartition(".")[2]) for app in settings.SHARED_APPS}
+    models = {model._meta.label: model for app in shared for model in app.get_models() if model._meta.managed}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            " UNION ALL ".join(
+                f"SELECT '{label}', {model._meta.pk.column}::text FROM {model._meta.db_table}"
+                for label, model in sorted(models.items())
+            )
+        )
+        found: dict[type[Model], set[str]] = {model: set() for _, model in sorted(models.items())}
+        for label, key in cursor.fetchall():
+            found[models[label]].add(key)
+    return found
 
 
 @pytest.fixture
@@ -244,12 +303,12 @@ def sandbox_notion(sandbox: Any, settings: Any) -> Any:
     return control
 
 
-def _make_tenant(slug: str, name: str) -> Tenant:
+def _make_tenant(slug: str, name: str, make: Callable[..., Tenant] | None = None) -> Tenant:
     from tenants import lifecycle
     from tenants.models import User
 
     owner = User.objects.create_user(f"owner@{slug}.example", name=f"Olga {slug.title()}")
-    tenant = lifecycle.create_tenant(name, slug, owner)
+    tenant = (make or lifecycle.create_tenant)(name, slug, owner)
     tenant.owner = owner  # type: ignore[attr-defined]
     return tenant
 

@@ -28,6 +28,7 @@ NOT_YET = "postgres://postgres@/raccord?host=/not-started"
 BUILT_FROM = (
     "*/migrations/*.py",
     "*/*/migrations/*.py",
+    "*/*/*/migrations/*.py",
     "integrations/adapters/*/__init__.py",
     "crm/feed.py",
     "tenants/lifecycle.py",
@@ -92,7 +93,8 @@ def create() -> str:
         else:
             _drop(server, built)
             _run(server, "CREATE DATABASE {}", name)
-        _run(server, "ALTER DATABASE {} SET synchronous_commit = off", name)
+        for setting in ("synchronous_commit", "jit"):  # a power cut may take the data; no query is worth compiling
+            _run(server, f"ALTER DATABASE {{}} SET {setting} = off", name)
         if not is_built:
             _build()
             _keep(server, name, built)

@@ -69,6 +69,7 @@ class OAuth:
     token_url: str
     scopes: tuple[Scope, ...] = ()
     revoke_url: str = ""
+    revokes: Literal["refresh_token", "token"] = "refresh_token"  # which of the two is sent there
     pkce: bool = True
     client: Literal["basic", "form"] = "form"
     body: Literal["form", "json"] = "form"
@@ -80,13 +81,14 @@ class OAuth:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """How a tenant connects. `kind` is one of oauth2, token, key_and_token, client_credentials.
+    """How a tenant connects. `kind` is one of oauth2, token, key_and_token, client_credentials, given.
 
     Of "token" and of "oauth2" the adapter finds what goes into `Authorization: Bearer` as `credentials["token"]`; renewing it is
-    the transport's business.
+    the transport's business. "given": this installation makes the key itself, as `credentials["token"]`, and a person only says
+    yes (services/given.py).
     """
 
-    kind: Literal["oauth2", "token", "key_and_token", "client_credentials"]
+    kind: Literal["oauth2", "token", "key_and_token", "client_credentials", "given"]
     fields: tuple[FormField, ...] = ()
     help: str = ""
     help_url: str = ""
@@ -123,12 +125,18 @@ class RateLimit:
     path: a regular expression that the URL's path is searched for; only such requests count. What its groups match names the
     bucket further: `r"/(app\w+)"` is one bucket per base.
     of: whose requests count together: those of the account, or of everybody who meets the same bucket ("all", Airtable's bases).
+    spare: seconds by which we take the window for longer, where a refusal costs more than they do.
     """
 
     requests: int
     seconds: float
     path: str = ""
     of: Literal["account", "all"] = "account"
+    spare: float = 0.0
+
+    @property
+    def window(self) -> float:
+        return self.seconds + self.spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +403,10 @@ class Adapter(ABC):
         fields: ids wanted (None: all); others may be left out. Never holds a whole account in memory. The last
         page always carries a cursor, also when nothing changed.
         """
+
+    def count(self, collection: str) -> int | None:
+        """How many records there are, about, where the API tells that in one call. None: nobody knows without reading them."""
+        return None
 
     @abstractmethod
     def fetch(self, collection: str, ids: Sequence[str]) -> list[Record]:

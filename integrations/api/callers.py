@@ -25,21 +25,26 @@ from tenants.models import RANK, Role
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 WRONG_TOKENS = parse("20/minute")  # per address
+#: First parts of addresses about records; all others are about connections, but for webhooks.
+RECORDS = {"records", "entities", "imports", "exports", "views"}
+SETTINGS = {"organisation", "members", "invitations", "tokens"}
 #: A token that was right lately is heard also from an address whose other tokens are wrong: an office shares one.
 TRUSTED_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`role` as in tenants.models.RANK."""
+    """`role` as in tenants.models.RANK. scopes: of a token that may only some things, in one `area` more than in another."""
 
     kind: Literal["token", "person"]
     id: str
     label: str
     role: str
+    scopes: tuple[str, ...] = ()
+    area: str = ""
 
     def may(self, role: str) -> bool:
-        return RANK[Role(self.role)] >= RANK[Role(role)]
+        return tokens.allows(self.role, self.scopes, self.area, role)
 
     @property
     def key(self) -> str:
@@ -69,6 +74,8 @@ class AtLeast(AuthBase):
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller: Caller = request.caller
+        if not caller.may(self.role) and caller.scopes:
+            raise Problem("forbidden", _scope_missing(caller.area, self.role))
         if not caller.may(self.role):
             raise Problem(
                 "forbidden",
@@ -78,7 +85,15 @@ class AtLeast(AuthBase):
         return caller
 
 
+class OfOneself(AtLeast):
+    """What anybody changes of their own; a token, whose maker is not there to see it, needs to be one that may write."""
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        return super().__call__(request) if request.caller.kind == "token" else VIEWER(request)
+
+
 VIEWER, MEMBER, ADMIN = AtLeast(Role.VIEWER), AtLeast(Role.MEMBER), AtLeast(Role.ADMIN)
+OWN = OfOneself(Role.MEMBER)
 
 
 def identify(request: HttpRequest) -> Caller:
@@ -109,7 +124,24 @@ def _by_token(request: HttpRequest) -> Caller:
         window.hit(WRONG_TOKENS, "api-token", address)
         raise _unauthorized(_("The token is unknown here, or was revoked."))
     cache_.set(trusted, 1, TRUSTED_SECONDS)
-    return Caller("token", str(token.pk), token.name, token.role)
+    return Caller("token", str(token.pk), token.name, token.role, tuple(token.scopes), area_of(request.path))
+
+
+def area_of(path: str) -> str:
+    """The part of the API that an address belongs to, as the scopes of tokens divide it."""
+    part = path.removeprefix("/api/v1/").partition("/")[0]
+    if part == "webhook-endpoints":
+        return "webhooks"
+    if part in SETTINGS or (part == "entities" and "/fields" in path):
+        return "settings"
+    return "records" if part in RECORDS else "syncs"
+
+
+def _scope_missing(area: str, role: str) -> str:
+    fit = [name for name, scope in tokens.SCOPES.items() if scope.area == area and RANK[scope.role] >= RANK[Role(role)]]
+    if not fit:
+        return _("No token may do this.")
+    return _("This needs the scope “%(scope)s”, which the token was not given.") % {"scope": fit[0]}
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -25,7 +25,8 @@ def door(view: View) -> View:
 
     def known(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         request.caller = callers.identify(request)
-        request.body  # noqa: B018 - read here, so that one that is too large is refused before anything is done
+        if request.content_type != "multipart/form-data":  # a file is looked at by whom it is for
+            request.body  # noqa: B018 - read here, so that one that is too large is refused before anything is done
         return idempotency.once(request, request.caller, lambda: view(request, *args, **kwargs))
 
     return public_door(wraps(view)(known))

@@ -7,7 +7,10 @@ never does the work twice. An advisory lock, which ends with that transaction, s
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +18,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
+from integrations import secrets
 from integrations.api.callers import SAFE, Caller
 from integrations.api.models import Answer
 from integrations.api.problems import Problem
@@ -59,7 +63,8 @@ def _alone(caller: Caller, key: str) -> bool:
 def _again(request: HttpRequest, known: Answer) -> HttpResponse:
     if not constant_time_compare(known.fingerprint, _fingerprint(request)):
         raise Problem("idempotency_key_reused", _("Use a new key for a new request."))
-    response = HttpResponse(known.body, status=known.status, headers=known.headers)
+    body = secrets.unseal(b64decode(known.body), _bound_to(known.caller, known.key))
+    response = HttpResponse(body, status=known.status, headers=known.headers)
     response["Idempotency-Replayed"] = "true"
     return response
 
@@ -72,13 +77,32 @@ def _keep(request: HttpRequest, caller: Caller, key: str, response: HttpResponse
         fingerprint=_fingerprint(request),
         status=response.status_code,
         headers={name: response[name] for name in HEADERS if name in response},
-        body=response.content.decode(),
+        # sealed, because it may hold what is shown only once, such as the secret of a webhook
+        body=b64encode(secrets.seal(response.content.decode(), _bound_to(caller.key, key))).decode(),
     )
+
+
+def _bound_to(caller: str, key: str) -> str:
+    return f"{connection.schema_name}/{Answer._meta.db_table}/body/{caller}/{key}"
 
 
 def _fingerprint(request: HttpRequest) -> str:
     # keyed, because a body may hold credentials
-    asked = (
-        f"{request.method} {request.get_full_path()} {request.headers.get('If-Match', '')}\n".encode() + request.body
+    asked = f"{request.method} {request.get_full_path()} {request.headers.get('If-Match', '')}\n".encode() + _sent(
+        request
     )
     return salted_hmac("integrations.api.idempotency", asked, algorithm="sha256").hexdigest()
+
+
+def _sent(request: HttpRequest) -> bytes:
+    """The body; of an upload, which is not kept in memory, the digests of its files."""
+    if request.content_type != "multipart/form-data":
+        return request.body
+    found = hashlib.sha256(request.POST.urlencode().encode())
+    files: dict[str, Any] = dict(request.FILES.items())
+    for name in sorted(files):
+        found.update(name.encode())
+        for part in files[name].chunks():
+            found.update(part)
+        files[name].seek(0)
+    return found.digest()

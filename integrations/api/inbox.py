@@ -8,11 +8,15 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from integrations.api.callers import MEMBER, VIEWER
+from integrations.adapters.registry import adapters
+from integrations.api.callers import MEMBER, VIEWER, AtLeast
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas.inbox import (
     Asked,
+    Cause,
     Conflict,
+    Incident,
+    Mend,
     RefusedConflict,
     Resolve,
     Resolved,
@@ -22,8 +26,9 @@ from integrations.api.schemas.inbox import (
     SetAside,
 )
 from integrations.models import Conflict as ConflictRow
+from integrations.models import IntegrationInstance, Stream
 from integrations.models import SetAside as SetAsideRow
-from integrations.services import conflicts, set_aside
+from integrations.services import conflicts, incidents, problems, set_aside
 
 router = Router(tags=["Inbox"], auth=VIEWER)
 
@@ -114,3 +119,37 @@ def list_set_aside(
     wanted = {n: value for n, value in (("stream__integration", integration), ("stream", stream)) if value}
     rows, following = page(SetAsideRow.objects.filter(**wanted), ("-first_at", "-id"), paging)
     return SetAsidePage(items=[SetAside.of(row) for row in rows], next=following)
+
+
+CAUSES = 200
+
+
+@router.get("/causes", response=list[Cause])
+def list_causes(request: HttpRequest, integration: UUID | None = None) -> Any:
+    """What is set aside by cause, the most frequent first, with what can be done about all of one cause at once."""
+    streams = Stream.objects.select_related("integration").prefetch_related("mappings")
+    if integration is not None:
+        streams = streams.filter(integration=IntegrationInstance.objects.get(pk=integration))
+    return [Cause.of(row, _tool(row.stream.integration)) for row in problems.of(streams, CAUSES)]
+
+
+@router.post("/causes/mend", auth=MEMBER, response=Asked)
+def mend_cause(request: HttpRequest, body: Mend) -> Any:
+    """Do one of the `ways` of a cause. 404 when nothing waits for it any more, `does_not_apply` when that way does not help."""
+    AtLeast(problems.NEEDS[body.way])(request)
+    return Asked(number=problems.act(body.cause, body.way, "api"))
+
+
+@router.get("/incidents", response=list[Incident])
+def list_incidents(request: HttpRequest) -> Any:
+    """Tools that you have connected and that have trouble for many at once, now."""
+    providers = IntegrationInstance.objects.values_list("provider", flat=True).distinct()
+    return [
+        Incident(provider=one.provider, code=one.kind, since=one.began_at, note=one.note)
+        for one in incidents.open_of(providers).values()
+    ]
+
+
+def _tool(integration: IntegrationInstance) -> str:
+    adapter = adapters().get(integration.provider)
+    return adapter.manifest.name if adapter else integration.provider

@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Status
+from ninja import Header, Query, Router, Status
 
 from integrations.adapters.base import Account
+from integrations.api import seen
 from integrations.api.callers import ADMIN, MEMBER, VIEWER
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas import integrations as schemas
 from integrations.api.schemas.plans import Plan
 from integrations.api.schemas.streams import Collection
-from integrations.models import IntegrationInstance
-from integrations.services import connect, discovery, lifecycle, plans
+from integrations.models import IntegrationInstance, Part
+from integrations.services import connect, discovery, edits, lifecycle, plans
 
 router = Router(tags=["Integrations"], auth=VIEWER)
 
 IntegrationPage = page_of(schemas.Integration)
 CollectionPage = page_of(Collection)
+EditPage = page_of(schemas.Edit)
 
 
 def found(integration_id: UUID) -> IntegrationInstance:
@@ -44,34 +47,61 @@ def create_integration(request: HttpRequest, body: schemas.IntegrationCreate, re
 
 
 @router.get("/{uuid:integration_id}", response=schemas.Integration)
-def get_integration(request: HttpRequest, integration_id: UUID) -> Any:
-    """One integration."""
-    return schemas.Integration.of(found(integration_id))
+def get_integration(request: HttpRequest, integration_id: UUID, response: HttpResponse) -> Any:
+    """One integration. `ETag` grows with whatever is set in its setup, not with what runs."""
+    integration = found(integration_id)
+    seen.tell(integration, response)
+    return schemas.Integration.of(integration)
+
+
+@router.get("/{uuid:integration_id}/edits", response=EditPage)
+def list_edits(request: HttpRequest, integration_id: UUID, paging: Query[Paging]) -> Any:
+    """Who set what in its setup, the newest first, with the settings before and after. Kept for 90 days."""
+    rows, following = page(found(integration_id).edits.all(), ("-id",), paging)
+    return EditPage(items=[schemas.Edit.of(one) for one in rows], next=following)
 
 
 @router.patch("/{uuid:integration_id}", auth=ADMIN, response=schemas.Integration)
-def change_integration(request: HttpRequest, integration_id: UUID, body: schemas.IntegrationChange) -> Any:
-    """Rename it, or sync at another frequency."""
-    integration = found(integration_id)
-    if body.name is not None:
-        connect.rename(integration, body.name)
-    if body.frequency is not None:
-        lifecycle.set_frequency(integration, body.frequency)
+def change_integration(
+    request: HttpRequest,
+    integration_id: UUID,
+    body: schemas.IntegrationChange,
+    response: HttpResponse,
+    if_match: str = Header("", description=seen.IF_MATCH),
+) -> Any:
+    """Rename it, or sync at another frequency. When something is refused, nothing changes."""
+    integration, by, known = found(integration_id), request.auth.label, seen.number(if_match)
+    with transaction.atomic():
+        if body.name is not None:
+            with edits.saving(integration, Part.NAME, by, known):
+                connect.rename(integration, body.name)
+        if body.frequency is not None:
+            with edits.saving(integration, Part.FREQUENCY, by, known):
+                lifecycle.set_frequency(integration, body.frequency)
+    seen.tell(integration, response)
     return schemas.Integration.of(integration)
 
 
 @router.delete("/{uuid:integration_id}", auth=ADMIN, response={204: None})
-def delete_integration(request: HttpRequest, integration_id: UUID) -> Any:
-    """Forget the integration, its links and its runs. Records stay as they are, on both sides."""
-    lifecycle.delete(found(integration_id))
+def delete_integration(request: HttpRequest, integration_id: UUID, clear: bool = False) -> Any:
+    """Forget the integration, its links and its runs. Records stay as they are, on both sides.
+
+    `clear`: of a tool that Raccord gives itself (practice), what stands there is thrown away as well.
+    """
+    lifecycle.delete(found(integration_id), clear=clear)
     return Status(204, None)
 
 
 @router.post("/{uuid:integration_id}/credentials", auth=ADMIN, response=schemas.Integration)
-def set_credentials(request: HttpRequest, integration_id: UUID, body: schemas.Credentials) -> Any:
+def set_credentials(
+    request: HttpRequest,
+    integration_id: UUID,
+    body: schemas.Credentials,
+    if_match: str = Header("", description=seen.IF_MATCH),
+) -> Any:
     """Check credentials with the provider, then keep them. Wrong ones are refused, and the old ones stay."""
-    integration = found(integration_id)
-    connect.connect(integration, body.given, body.another_account, by=request.auth.label)
+    integration, known = found(integration_id), seen.number(if_match)
+    connect.connect(integration, body.given, body.another_account, by=request.auth.label, seen=known)
     return schemas.Integration.of(integration)
 
 

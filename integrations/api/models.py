@@ -8,7 +8,7 @@ from django.db import models
 class Answer(models.Model):
     """The first answer to a call, given again when the call is repeated. Written in the transaction of what the call did.
 
-    caller: whose key it is. fingerprint: keyed hash of method, address and body, so no credential stands here.
+    caller: whose key it is. fingerprint: keyed hash of method, address and body, so no credential stands here; body: sealed.
     """
 
     caller = models.CharField(max_length=60)

@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 
 from crm import records
 from integrations.adapters import errors
+from integrations.services import edits
 from integrations.services.adapters import NotConnected, ProviderOff
 from integrations.services.connect import Refused
 from integrations.services.streams import explain
+from tenants import team
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,13 @@ CODES: dict[str, tuple[int, str]] = {
     # records
     "read_only": (409, "The record is kept by a tool and only flows in"),
     "moved": (409, "Somebody changed the record meanwhile"),
+    # files
+    "unreadable_file": (422, "The file is no table that can be read"),
+    "file_too_large": (413, "The file is too large"),
+    "moved_import": (409, "Somebody changed the import meanwhile"),
+    "nothing_to_do": (409, "Nothing would change"),
     # integrations and streams
+    "edited_meanwhile": (412, "Somebody set the same meanwhile"),
     "refused": (422, "This cannot be done"),
     "no_provider": (422, "There is no such provider"),
     "provider_off": (409, "The provider is switched off"),
@@ -72,6 +80,7 @@ CODES: dict[str, tuple[int, str]] = {
     "linked_already": (409, "The record belongs to another one already"),
     "left_out": (409, "The record is left out already"),
     "not_paused": (409, "Nobody paused this record"),
+    "does_not_apply": (409, "This does not help here any more"),
     "not_unsure": (409, "Nobody waits for a decision about this record"),
     "invalid_direction": (422, "There is no such direction"),
     "invalid_policy": (422, "There is no such conflict rule"),
@@ -83,6 +92,7 @@ CODES: dict[str, tuple[int, str]] = {
     "no_template": (422, "There is no such template for this provider"),
     "cannot_resolve": (409, "The provider lists all its collections"),
     "invalid_number": (422, "The number is out of bounds"),
+    "no_person": (404, "The token belongs to nobody on the team"),
     "cannot_erase": (409, "The provider lets nobody delete for good"),
     "still_running": (409, "The run has not ended yet"),
     "undo_asked": (409, "This is being taken back already"),
@@ -92,10 +102,16 @@ CODES: dict[str, tuple[int, str]] = {
     "still_open": (409, "The conflict waits for a decision"),
     "not_linked": (409, "The record is not linked any more"),
     "unfit": (422, "The value cannot be written on that side"),
+    # webhooks that we send
+    "invalid_url": (422, "The address is not usable"),
+    "invalid_event": (422, "There is no such event"),
+    "too_many_endpoints": (409, "There are as many webhook endpoints as there can be"),
+    "endpoint_off": (409, "The webhook endpoint is switched off"),
     # what a provider answered
     "authentication_failed": (422, "The provider does not accept the credentials"),
     "grant_lost": (422, "The sign-in at the provider has to be repeated"),
     "app_refused": (502, "The provider does not accept our own app"),
+    "no_room": (409, "There is no room for one more"),
     "no_oauth_app": (409, "Nobody can connect this provider by signing in there"),
     "access_denied": (422, "The provider does not allow this with these credentials"),
     "invalid_record": (422, "The provider refused the record"),
@@ -138,6 +154,11 @@ def of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
+        case edits.Stale():
+            told_by = [{"by": one.by, "at": one.at.isoformat(), "part": one.part} for one in error.edits]
+            return Problem("edited_meanwhile", str(error), edits=told_by)
+        case team.Refused():
+            return Problem("refused", str(error))
         case Refused():
             code = error.code if error.code in CODES else "refused"
             return Problem(code, str(error), [_about(error.field, str(error))] if error.field else ())

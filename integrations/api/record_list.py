@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 import values
+from crm import filters as in_lists
 from crm import listing, registry
 from crm.listing import Asked, Listing
 from crm.records import Item
@@ -69,7 +70,9 @@ class RecordList(Listing):
 
 
 def _filtered(found: QuerySet[Any], entity: registry.Entity, name: str, text: str) -> QuerySet[Any]:
-    """`name` is a field, or a field with a range: "amount.gte"."""
+    """`name` is a field, or a field with a range or a part of its text: "amount.gte", "email.contains"."""
+    if searched := in_lists.contained(entity, name):
+        return found.filter(in_lists.contains(searched, text)) if text else found
     field_name, _dot, step = name.rpartition(".")
     if step not in RANGES:
         field_name, step = name, ""

@@ -34,8 +34,8 @@ FILTERS = {
             "explode": True,
             "schema": {"type": "object", "additionalProperties": {"type": "string"}},
             "description": "Any field by name: `status=Lead`, empty for “has none”, and for numbers and times also "
-            "`amount.gte=1000`, `updated_at.gt=2026-09-15T09:00:00Z` (gt, gte, lt, lte).",
-            "example": {"status": "Lead", "updated_at.gt": "2026-09-15T09:00:00Z"},
+            "`amount.gte=1000`, `updated_at.gt=2026-09-15T09:00:00Z` (gt, gte, lt, lte), for texts `email.contains=nord`.",
+            "example": {"status": "Lead", "email.contains": "nord", "updated_at.gt": "2026-09-15T09:00:00Z"},
         }
     ]
 }

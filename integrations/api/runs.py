@@ -8,11 +8,11 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from integrations.api.callers import ADMIN, VIEWER
+from integrations.api.callers import ADMIN, MEMBER, VIEWER
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas.runs import STATE, Run, RunDetail, RunLine, UndoAsk, UndoPreview
 from integrations.models import SyncLog
-from integrations.services import undo
+from integrations.services import run_lines, undo
 from tenants.models import Role
 
 router = Router(tags=["Runs"], auth=VIEWER)
@@ -41,11 +41,18 @@ def get_run(request: HttpRequest, run_id: UUID) -> Any:
 
 @router.get("/{uuid:run_id}/records", response=RunLinePage)
 def list_run_records(
-    request: HttpRequest, run_id: UUID, paging: Query[Paging], action: str = "", stream: UUID | None = None
+    request: HttpRequest,
+    run_id: UUID,
+    paging: Query[Paging],
+    action: str = "",
+    stream: UUID | None = None,
+    search: str = "",
 ) -> Any:
-    """The records that the run touched, in order."""
-    wanted = {name: value for name, value in (("action", action), ("stream", stream)) if value}
-    rows, following = page(SyncLog.objects.get(pk=run_id).lines.filter(**wanted), ("id",), paging)
+    """The records that the run touched, in order. `search`: in their titles."""
+    run = SyncLog.objects.get(pk=run_id)
+    found = run_lines.chosen(run, action, search=search).select_related("stream")
+    rows, following = page(found.filter(stream=stream) if stream else found, ("id",), paging)
+    run_lines.with_values(run, rows)
     return RunLinePage(items=[RunLine.of(row) for row in rows], next=following)
 
 
@@ -61,3 +68,11 @@ def undo_run(request: HttpRequest, run_id: UUID, body: UndoAsk | None = None) ->
     run = SyncLog.objects.get(pk=run_id)
     scope = (body.record_id, body.field) if body else ()
     return Run.of(undo.ask(run, request.auth.actor, *scope))
+
+
+@router.post("/{uuid:run_id}/retry", auth=MEMBER, response={202: Run})
+def retry_run(request: HttpRequest, run_id: UUID) -> Any:
+    """Sync again at once, and try again what this run has set aside. The run itself stays as it is."""
+    run = SyncLog.objects.select_related("integration").get(pk=run_id)
+    run_lines.retry(run, request.auth.trigger)
+    return Run.of(run)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Query, Router, Status
+from ninja import Field, Header, Query, Router, Status
 
+from integrations.api import seen
 from integrations.api.callers import ADMIN, VIEWER
 from integrations.api.integrations import CollectionPage, found
 from integrations.api.paging import Paging, page, page_of
 from integrations.api.schemas import streams as schemas
-from integrations.models import Stream
-from integrations.services import filters, lifecycle, preview, setup, streams
+from integrations.models import Part, Stream
+from integrations.services import edits, filters, lifecycle, preview, setup, streams
 from integrations.sync.fields import schema_of
 from integrations.sync.transforms import TRANSFORMS
 
@@ -73,33 +73,44 @@ def create_stream(
     request: HttpRequest, integration_id: UUID, body: schemas.StreamCreate, response: HttpResponse
 ) -> Any:
     """Pair a collection with an entity. What is obvious is mapped at once."""
-    stream = streams.add(found(integration_id), body.collection, body.entity, **body.choices)
+    integration = found(integration_id)
+    with edits.noting(integration, Part.TABLES, request.auth.label):
+        stream = streams.add(integration, body.collection, body.entity, **body.choices)
     response["Location"] = f"/api/v1/streams/{stream.pk}"
     return schemas.Stream.of(stream)
 
 
 @router.get("/streams/{uuid:stream_id}", response=schemas.Stream)
-def get_stream(request: HttpRequest, stream_id: UUID) -> Any:
-    """One stream."""
-    return schemas.Stream.of(stream_of(stream_id))
+def get_stream(request: HttpRequest, stream_id: UUID, response: HttpResponse) -> Any:
+    """One stream. `ETag` is that of its integration."""
+    stream = stream_of(stream_id)
+    seen.tell(stream.integration, response)
+    return schemas.Stream.of(stream)
 
 
 @router.patch("/streams/{uuid:stream_id}", auth=ADMIN, response=schemas.Stream)
-def change_stream(request: HttpRequest, stream_id: UUID, body: schemas.StreamChange) -> Any:
+def change_stream(
+    request: HttpRequest,
+    stream_id: UUID,
+    body: schemas.StreamChange,
+    response: HttpResponse,
+    if_match: str = Header("", description=seen.IF_MATCH),
+) -> Any:
     """Direction, conflict rule, matching, deletions, filters; or switch it off. When something is refused, nothing changes."""
     stream = stream_of(stream_id)
-    with transaction.atomic():
+    with edits.saving(stream, Part.RULES, request.auth.label, seen.number(if_match)):
         if body.choices:
             streams.change(stream, **body.choices)
         if body.filters is not None:
             filters.change(stream, body.filters.model_dump(exclude_unset=True))
+    seen.tell(stream.integration, response)
     return schemas.Stream.of(stream)
 
 
 @router.delete("/streams/{uuid:stream_id}", auth=ADMIN, response={204: None})
 def delete_stream(request: HttpRequest, stream_id: UUID) -> Any:
     """Keep these two in step no more. Records stay as they are, on both sides."""
-    streams.remove(stream_of(stream_id))
+    setup.remove(stream_of(stream_id), by=request.auth.label)
     return Status(204, None)
 
 
@@ -129,17 +140,27 @@ def list_transforms(request: HttpRequest) -> Any:
 
 
 @router.get("/streams/{uuid:stream_id}/mappings", response=MappingPage)
-def list_mappings(request: HttpRequest, stream_id: UUID) -> Any:
-    """The stream's field mappings. Always whole."""
-    return MappingPage(items=[schemas.Mapping.of(row) for row in stream_of(stream_id).mappings.all()])
+def list_mappings(request: HttpRequest, stream_id: UUID, response: HttpResponse) -> Any:
+    """The stream's field mappings. Always whole. `ETag` is that of the integration."""
+    stream = stream_of(stream_id)
+    seen.tell(stream.integration, response)
+    return MappingPage(items=[schemas.Mapping.of(row) for row in stream.mappings.all()])
 
 
 @router.put("/streams/{uuid:stream_id}/mappings", auth=ADMIN, response=MappingPage)
-def set_mappings(request: HttpRequest, stream_id: UUID, body: schemas.Mappings) -> Any:
+def set_mappings(
+    request: HttpRequest,
+    stream_id: UUID,
+    body: schemas.Mappings,
+    response: HttpResponse,
+    if_match: str = Header("", description=seen.IF_MATCH),
+) -> Any:
     """Replace the field mappings. When one of them is not possible, nothing changes."""
-    return MappingPage(
-        items=[schemas.Mapping.of(row) for row in streams.set_mappings(stream_of(stream_id), body.wanted)]
-    )
+    stream = stream_of(stream_id)
+    with edits.saving(stream, Part.MAPPING, request.auth.label, seen.number(if_match)):
+        made = streams.set_mappings(stream, body.wanted)
+    seen.tell(stream.integration, response)
+    return MappingPage(items=[schemas.Mapping.of(row) for row in made])
 
 
 @router.get("/streams/{uuid:stream_id}/mappings/suggested", response=SuggestionPage)

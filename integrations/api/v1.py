@@ -17,8 +17,13 @@ from ninja.renderers import BaseRenderer
 from integrations.api import (
     connectors,
     describe,
+    files,
+    forecast,
     inbox,
     integrations,
+    lists,
+    notifications,
+    outgoing,
     plans,
     problems,
     providers,
@@ -26,6 +31,7 @@ from integrations.api import (
     runs,
     streams,
     taking_part,
+    team,
     templates,
     usage,
 )
@@ -82,9 +88,20 @@ api = _api(
     {
         "/providers": [providers.router],
         "/integrations": [integrations.router, templates.router, usage.router],
-        "": [streams.router, taking_part.router, inbox.router, records.router],
+        "": [
+            streams.router,
+            forecast.router,
+            taking_part.router,
+            inbox.router,
+            notifications.router,
+            files.router,
+            lists.router,
+            records.router,
+            team.router,
+        ],
         "/plans": [plans.router],
         "/runs": [runs.router],
+        "/webhook-endpoints": [outgoing.router],
     },
 )
 short = _api(

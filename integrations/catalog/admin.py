@@ -6,18 +6,19 @@ import datetime as dt
 import json
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
-from integrations.catalog.models import Calls, Incident, Provider
+from integrations.catalog.models import Calls, FailureText, Incident, Provider
 from integrations.secrets import SecretField
 from integrations.webhooks.addresses import address_of, hooks_of
 from tenants.staff import StaffAdmin
@@ -199,6 +200,51 @@ class IncidentAdmin(StaffAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class FailureTextForm(forms.ModelForm):
+    code = forms.ChoiceField(label=_("failure"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from integrations.services import failures
+
+        super().__init__(*args, **kwargs)
+        self.fields["code"].choices = [(code, f"{told.title} ({code})") for code in sorted(failures.FAILURES)
+                                       for told in [failures.built_in(code, str(_("The tool")))]]  # fmt: skip
+
+
+@admin.register(FailureText)
+class FailureTextAdmin(StaffAdmin):
+    """Words that tenants read when something fails. Without a row, and for what a row leaves empty, the built-in ones."""
+
+    form = FailureTextForm
+    list_display = ("code", "language", "title", "built_in_title")
+    list_filter = ("language",)
+    search_fields = ("code", "title", "happened", "todo")
+    readonly_fields = ("built_in",)
+    fields = ("code", "language", "title", "happened", "todo", "built_in")
+
+    @display(description=_("built-in title"))
+    def built_in_title(self, text: FailureText) -> str:
+        return self._told(text)[0]
+
+    @display(description=_("built-in words; %(tool)s becomes the tool’s name"))
+    def built_in(self, text: FailureText) -> SafeString | str:
+        if not text.pk:
+            return "–"
+        return format_html("<b>{}</b><br>{}<br>{}", *self._told(text))
+
+    def _told(self, text: FailureText) -> tuple[str, str, str]:
+        from integrations.services import failures
+
+        with translation.override(text.language):
+            told = failures.built_in(text.code, "%(tool)s")
+        return told.title, told.happened, told.todo
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FailureText]) -> None:
+        """One by one, so that what is kept in memory is forgotten."""
+        for text in queryset:
+            text.delete()
 
 
 def _number(value: float | None) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integrations.catalog import texts
 from integrations.secrets import SecretField
 
 WRITE_ONLY = _("Shown to nobody. Left empty, the one that is stored stays.")
@@ -110,3 +115,42 @@ class Unanswered(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.at}"
+
+
+class FailureText(models.Model):
+    """The staff's own words for a failure, in one language; what is left empty is told in the built-in words."""
+
+    code = models.CharField(_("failure"), max_length=50)
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+    title = models.CharField(_("what happened, in a few words"), max_length=200, blank=True, default="")
+    happened = models.TextField(_("what it means"), max_length=600, blank=True, default="")
+    todo = models.TextField(_("what to do"), max_length=600, blank=True, default="")
+
+    class Meta:
+        ordering = ["code", "language"]
+        verbose_name = _("text of a failure")
+        verbose_name_plural = _("texts of failures")
+        constraints = [models.UniqueConstraint(fields=["code", "language"], name="text_of_failure_once")]
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.language})"
+
+    def clean(self) -> None:
+        """Only places that are filled in; anything else that looks like one is most likely a slip."""
+        for name in texts.PARTS:
+            if wrong := sorted(set(re.findall(r"%\((\w*)\)", getattr(self, name))) - set(texts.PLACES)):
+                raise ValidationError(
+                    {name: _("There is no “%(wrong)s” to be filled in; there are: %(known)s.")
+                     % {"wrong": ", ".join(wrong), "known": ", ".join(f"%({one})s" for one in texts.PLACES)}}
+                )  # fmt: skip
+        if not any(getattr(self, name).strip() for name in texts.PARTS):
+            raise ValidationError(_("Write at least one of the three texts; without any, the built-in ones are told."))
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        texts.forget()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        done = super().delete(*args, **kwargs)
+        texts.forget()
+        return done

@@ -88,6 +88,7 @@ class RecordLink(models.Model):
                 name="link_left_out",
                 condition=~Q(left_out="") | Q(state__in=["unlinked", "left"]),
             ),
+            models.Index(fields=["stream"], name="link_apart", condition=Q(state__in=["new", "lost", "extra", "gone"])),
             models.Index(fields=["stream"], name="link_waiting", condition=Q(waits_out=True) | ~Q(waiting={})),
         ]
 
@@ -147,6 +148,7 @@ class SetAside(models.Model):
 
     side: "here" when our value could not go out, "there" when theirs could not come in.
     fingerprint: of the value or key it is about; another value is tried at once.
+    cause: what the reasons of one cause have in common, as a key (sync/causes.py).
     """
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="set_aside")
@@ -157,6 +159,7 @@ class SetAside(models.Model):
     field = models.CharField(max_length=60, blank=True, default="")
     code = models.CharField(max_length=50)
     reason = models.TextField()
+    cause = models.CharField(max_length=16, blank=True, default="", db_default="")
     fingerprint = models.CharField(max_length=64, blank=True, default="")
     attempts = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField(auto_now_add=True)
@@ -174,6 +177,7 @@ class SetAside(models.Model):
         indexes = [
             models.Index(fields=["stream", "fingerprint"], name="aside_ambiguous", condition=Q(code="ambiguous")),
             models.Index(fields=["stream", "record_id"], name="set_aside_record"),
+            models.Index(fields=["stream", "side", "code", "field", "cause", "id"], name="set_aside_cause"),
         ]
 
     def __str__(self) -> str:

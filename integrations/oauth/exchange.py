@@ -163,7 +163,20 @@ def refresh(app: OurApp, refresh_token: str) -> Tokens:
     return _ask(app, given, [refresh_token]).after(refresh_token)
 
 
+def revoke(app: OurApp, token: str) -> None:
+    """Have a token, and what was given with it, end there (RFC 7009). Raises an AdapterError; one unknown there is no error."""
+    _post(app, app.oauth.revoke_url, {"token": token}, [token])
+
+
 def _ask(app: OurApp, given: dict[str, str], secrets: list[str]) -> Tokens:
+    now = timezone.now()
+    answer = _post(app, app.oauth.token_url, given, secrets).json()
+    if not isinstance(answer, dict):
+        raise errors.SchemaChanged("the token endpoint answers no object")
+    return Tokens.read(answer, app.oauth, now)
+
+
+def _post(app: OurApp, documented: str, given: dict[str, str], secrets: list[str]) -> httpx.Response:
     headers, client_secret = {"Accept": "application/json"}, app.client_secret
     if app.oauth.client == "basic" and client_secret:
         # RFC 6749 2.3.1: both parts are form-encoded before they are joined.
@@ -172,13 +185,10 @@ def _ask(app: OurApp, given: dict[str, str], secrets: list[str]) -> Tokens:
     else:
         given = given | {"client_id": app.client_id}
         given |= {"client_secret": client_secret} if client_secret else {}
-    url, now = app.url(app.oauth.token_url), timezone.now()
+    url = app.url(documented)
     with closing(_transport(app, url, [client_secret, *secrets])) as transport:
         body: dict[str, Any] = {"json": given} if app.oauth.body == "json" else {"data": given}
-        answer = transport.client.post(url, headers=headers, **body).json()
-    if not isinstance(answer, dict):
-        raise errors.SchemaChanged("the token endpoint answers no object")
-    return Tokens.read(answer, app.oauth, now)
+        return transport.client.post(url, headers=headers, **body)
 
 
 def _transport(app: OurApp, url: str, secrets: list[str]) -> Transport:

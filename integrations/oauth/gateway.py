@@ -24,11 +24,11 @@ from django.utils.translation import gettext as _
 
 from integrations.adapters import errors
 from integrations.adapters.base import Account
-from integrations.models import IntegrationInstance
+from integrations.models import IntegrationInstance, Part
 from integrations.oauth import exchange, grants
 from integrations.oauth.exchange import OurApp, Tokens
 from integrations.oauth.models import Visit
-from integrations.services import connect
+from integrations.services import connect, edits
 from integrations.services.connect import Refused
 from tenants.hosts import public_url
 from tenants.models import Tenant, User
@@ -124,7 +124,7 @@ def finish(visit: Visit, another_account: bool = False, by: str = "") -> Account
     tokens = Tokens.from_json(visit.grant.open()) if visit.grant else _exchange(visit)
     account = connect.check(visit.provider, {"token": tokens.token})
     connect.refuse_other(integration, account, another_account)
-    with transaction.atomic():
+    with edits.saving(integration, Part.ACCOUNT, by, always=True):
         if not settle(visit):
             raise Refused(_("This return link has already been used."), code="used")
         grants.keep(integration, tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -12,13 +13,19 @@ import uvicorn
 
 from integrations.sandbox.app import CuttableProtocol, build_app
 from integrations.sandbox.client import Control
-from integrations.sandbox.provider import Room, find_providers, open_room
+from integrations.sandbox.provider import Provider, Room, find_providers, open_room
 
 START_SECONDS = 60
 
 
-def open_rooms(data: Path | None, providers: list[str] | None = None, limited: bool = True) -> dict[str, Room]:
-    return {provider.slug: open_room(provider, data, limited) for provider in find_providers(providers)}
+def open_rooms(
+    data: Path | None, providers: Sequence[str | Provider] | None = None, limited: bool = True
+) -> dict[str, Room]:
+    """providers: names of those that are here, or others, made by the caller; None: all that are here."""
+    named = None if providers is None else [one for one in providers if isinstance(one, str)]
+    others = [one for one in providers or () if not isinstance(one, str)]
+    found = [*(find_providers(named) if named or providers is None else ()), *others]
+    return {provider.slug: open_room(provider, data, limited) for provider in found}
 
 
 def configure(rooms: dict[str, Room], host: str, port: int) -> uvicorn.Config:
@@ -31,6 +38,7 @@ def configure(rooms: dict[str, Room], host: str, port: int) -> uvicorn.Config:
         access_log=False,
         date_header=False,  # each answer tells its provider's clock, which tests may move
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,  # longer than clients keep theirs: none shall send into a connection that is just closing
     )
 
 
@@ -45,7 +53,11 @@ class SandboxServer:
     """
 
     def __init__(
-        self, providers: list[str] | None = None, data: Path | None = None, limited: bool = False, port: int = 0
+        self,
+        providers: Sequence[str | Provider] | None = None,
+        data: Path | None = None,
+        limited: bool = False,
+        port: int = 0,
     ) -> None:
         self.rooms = open_rooms(data, providers, limited)
         # Named as TCP: asyncio switches Nagle's delay off only then, and 40 ms per request would be the price.

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_tenants.utils import get_tenant_model, tenant_context
 
 from integrations.scheduling import leases
@@ -27,6 +27,7 @@ def dispatch(limit: int = BATCH) -> int:
     found = due_now(limit)
     for schema, integration_id in found:
         send_wake(schema, integration_id)
+    dispatch_outgoing()
     return len(found)
 
 
@@ -87,8 +88,35 @@ def run_if_due(schema: str, integration_id: UUID) -> str:
     tenant = get_tenant_model().objects.filter(schema_name=schema).first()
     if tenant is None:
         return "no such tenant"
+    with tenant_context(tenant), translation.override(tenant.language):  # reasons are stored as words
+        ended = run_slice(lease)
+    dispatch_outgoing()  # whoever asked to be told of it is told at once
+    return ended
+
+
+def dispatch_outgoing() -> int:
+    """Have the tenants' webhooks told what happened."""
+    from integrations.outgoing import turns
+
+    return turns.dispatch()
+
+
+def deliver_due() -> int:
+    """Send to them in the process that asks, for installations without a worker."""
+    from integrations.outgoing import due
+
+    due.collect()
+    return sum(deliver(schema, endpoint_id) for schema, endpoint_id in due.following())
+
+
+def deliver(schema: str, endpoint_id: UUID) -> int:
+    from integrations.outgoing import turns
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is None:
+        return 0
     with tenant_context(tenant):
-        return run_slice(lease)
+        return turns.turn(endpoint_id)
 
 
 def make_plan(schema: str, plan_id: UUID) -> str:
@@ -97,7 +125,7 @@ def make_plan(schema: str, plan_id: UUID) -> str:
     tenant = get_tenant_model().objects.filter(schema_name=schema).first()
     if tenant is None:
         return "no such tenant"
-    with tenant_context(tenant):
+    with tenant_context(tenant), translation.override(tenant.language):
         return plans.make(plan_id)
 
 
@@ -140,6 +168,8 @@ def forget_incidents() -> None:
 
 
 def prune(schema: str) -> None:
+    from integrations.files import keeping as files
+    from integrations.notifications import keeping
     from integrations.services import retention
     from integrations.webhooks import wishes
 
@@ -147,7 +177,19 @@ def prune(schema: str) -> None:
     if tenant is not None:
         with tenant_context(tenant):
             retention.prune()
+            files.forget()
+            keeping.keep(timezone.now())
             wishes.follow_all()
+
+
+def measure_agreement(schema: str) -> int:
+    from integrations.services import agreement
+
+    tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+    if tenant is None:
+        return 0
+    with tenant_context(tenant):
+        return agreement.measure_due()
 
 
 def forget_visits() -> None:

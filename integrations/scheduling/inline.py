@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 from django.db import connection
+from django.utils import translation
 from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
-from integrations.scheduling.dispatch import run_if_due, tend_webhooks, webhooks_to_tend
+from integrations.scheduling import jobs
+from integrations.scheduling.dispatch import deliver_due, run_if_due, tend_webhooks, webhooks_to_tend
 from integrations.webhooks import noticing
 
 
@@ -17,9 +19,12 @@ def run_due(seconds: float) -> int:
     Answers how many slices ran. Each integration gets one slice before any gets a second one.
     """
     make_plans()
+    jobs.do_all()
+    deliver_due()
     for schema, integration_id in webhooks_to_tend():
         tend_webhooks(schema, integration_id)
     noticing.notice()
+    tell()
     until, ran = time.monotonic() + seconds, 0
     while time.monotonic() < until:
         waiting = _due()
@@ -35,12 +40,21 @@ def run_due(seconds: float) -> int:
     return ran
 
 
+def tell() -> None:
+    """Tell people what changed, and send the mails that are due."""
+    from integrations.notifications import tasks
+    from integrations.notifications.bell import rings
+
+    for schema in rings.rung():
+        tasks.look(schema)
+
+
 def make_plans() -> None:
     """Who waits for a plan looks at a page meanwhile. Looks through all tenants: without a worker they are few."""
     from integrations.services import plans
 
     for tenant in get_tenant_model().objects.exclude(schema_name=get_public_schema_name()):
-        with tenant_context(tenant):
+        with tenant_context(tenant), translation.override(tenant.language):
             for plan_id in plans.asked_for():
                 plans.make(plan_id)
 

@@ -10,12 +10,19 @@ from celery.signals import worker_init, worker_shutting_down
 from django.db import connection, transaction
 
 from integrations.scheduling import dispatch as dispatching
+from integrations.scheduling import jobs
 
 
 @shared_task(acks_late=True, ignore_result=True)
 def dispatch() -> int:
     """Wake what is due. Run every few seconds by beat, and by the cron endpoint."""
-    return dispatching.dispatch()
+    return dispatching.dispatch() + jobs.wake()
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def do_job(schema: str, job_id: str) -> str:
+    """One turn of an import or export that somebody asked for."""
+    return jobs.do(schema, UUID(job_id))
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -40,6 +47,13 @@ def tend_webhooks() -> None:
 @shared_task(acks_late=True, ignore_result=True)
 def tend_integration(schema: str, integration_id: str) -> None:
     dispatching.tend_webhooks(schema, UUID(integration_id))
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def deliver(schema: str, endpoint_id: str) -> None:
+    """Send what waits for one endpoint; then see who is next, because a place is free again."""
+    if dispatching.deliver(schema, UUID(endpoint_id)):
+        dispatching.dispatch_outgoing()
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -68,6 +82,18 @@ def renew_idle() -> None:
 @shared_task(acks_late=True, ignore_result=True)
 def renew_idle_of(schema: str) -> int:
     return dispatching.renew_idle(schema)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def measure_agreement() -> None:
+    """Have a few pairs of every stream read on both sides once a day, each tenant in a task of its own."""
+    for schema in dispatching.schemas():
+        measure_agreement_of.apply_async(args=[schema], retry=False)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def measure_agreement_of(schema: str) -> int:
+    return dispatching.measure_agreement(schema)
 
 
 @worker_init.connect

@@ -46,8 +46,11 @@ def limiter() -> Limiter:
 
 
 def _own_connection() -> psycopg.Connection[Any]:
-    """Beside Django's: what is counted must be seen at once, whatever transaction the caller is in."""
-    ours = {"cursor_factory": None, "context": None, "prepare_threshold": None, "application_name": "raccord limits"}
+    """Beside Django's: what is counted must be seen at once, whatever transaction the caller is in.
+
+    Prepared from the second time on, for it is one long statement that is asked before every request.
+    """
+    ours = {"cursor_factory": None, "context": None, "prepare_threshold": 1, "application_name": "raccord limits"}
     return psycopg.connect(**connection.get_connection_params() | ours, autocommit=True)
 
 
@@ -97,10 +100,13 @@ def limits_of(provider: Provider) -> tuple[RateLimit, ...]:
     return (RateLimit(provider.requests_per_minute, 60), *(limit for limit in documented if limit.path))
 
 
-def account_name(slug: str, account_id: str, credentials: Mapping[str, str]) -> str:
+def account_name(slug: str, account_id: str) -> str:
     """Whose requests count together: of one account there, whichever integrations and tenants it has here."""
-    if account_id:
-        return f"{slug}:{account_id}"
+    return f"{slug}:{account_id}"
+
+
+def _key_name(slug: str, credentials: Mapping[str, str]) -> str:
+    """Until the tool has said whose key it is; then `Transport.belongs_to` carries over what was counted."""
     return f"{slug}:key {hashlib.sha256(repr(sorted(credentials.items())).encode()).hexdigest()[:16]}"
 
 
@@ -124,7 +130,7 @@ def open_with(
     base_url = override or cls.manifest.base_url
     transport = Transport(
         base_url=base_url,
-        bucket=account_name(slug, account_id, credentials),
+        bucket=account_name(slug, account_id) if account_id else _key_name(slug, credentials),
         limits=limits_of(provider),
         limiter=limiter(),
         priority=priority,
@@ -144,4 +150,4 @@ def fills(integration: IntegrationInstance) -> list[Fill]:
     provider = Provider.objects.filter(slug=integration.provider, is_present=True).first()
     if provider is None or not integration.account_id:
         return []
-    return limiter().look(account_name(integration.provider, integration.account_id, {}), limits_of(provider))
+    return limiter().look(account_name(integration.provider, integration.account_id), limits_of(provider))

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from crm import feed, records, registry
 from crm.feed import Actor
 from integrations.models import Conflict, LinkState, RecordLink, Status, Stream
+from integrations.notifications.bell import rings
 from integrations.scheduling import due
 from integrations.scheduling.models import Priority
 from integrations.scheduling.tasks import wake_on_commit
@@ -53,6 +54,7 @@ def resolve(conflict: Conflict, winner: str, by: Actor) -> Conflict:
         conflict.state, conflict.winner, conflict.settled_by = Conflict.State.SETTLED, winner, by.label
         conflict.seen_at = conflict.seen_at or timezone.now()
         conflict.save(update_fields=["state", "winner", "settled_by", "seen_at"])
+        rings.ring()
         _ask(conflict.stream)
     return conflict
 
@@ -88,6 +90,7 @@ def acknowledge(conflict: Conflict, by: Actor) -> Conflict:
     if conflict.state != Conflict.State.SETTLED:
         raise Refused(_("This one waits for a decision: choose a side."), code="still_open")
     Conflict.objects.filter(pk=conflict.pk, seen_at=None).update(seen_at=timezone.now())
+    rings.ring()  # the notice of it may be over
     conflict.refresh_from_db(fields=["seen_at"])
     return conflict
 

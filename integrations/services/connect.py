@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from django.conf import settings
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.adapters import errors
-from integrations.adapters.base import Account, Adapter, Auth
+from integrations.adapters.base import Account, Adapter, Auth, Scope
 from integrations.adapters.registry import adapters
 from integrations.catalog.models import Provider
-from integrations.models import Grant, IntegrationInstance, Status
+from integrations.models import Grant, IntegrationInstance, Part, Status
+from integrations.notifications.bell import rings
 from integrations.oauth.exchange import OurApp
-from integrations.services.adapters import ProviderOff, open_with
+from integrations.services import given as givers
+from integrations.services.adapters import ProviderOff, account_name, open_with
 from integrations.webhooks import wishes
 from tenants.models import Tenant
 
@@ -47,8 +48,14 @@ def start(provider: str, name: str = "", by: str = "") -> IntegrationInstance:
             _("There is no tool called “%(slug)s” to connect.") % {"slug": provider}, "provider", "no_provider"
         )
     return IntegrationInstance.objects.create(
-        provider=provider, name=_free_name(name or known.name, strict=bool(name)), created_by=by
+        provider=provider, name=_free_name(name or _(known.name), strict=bool(name)), created_by=by
     )
+
+
+def begun(provider: str, by: str) -> IntegrationInstance | None:
+    """A draft of the same person that never got as far as an account, as when a sign-in was left: it is taken up again."""
+    drafts = IntegrationInstance.objects.filter(provider=provider, created_by=by, setup_step="connect", account_id="")
+    return drafts.filter(status=Status.DRAFT).order_by("-created_at").first() if by else None
 
 
 def rename(integration: IntegrationInstance, name: str) -> None:
@@ -89,7 +96,7 @@ def ways(provider: str) -> list[Auth]:
     """Those that can be taken now, the easiest first. Signing in there needs our app, which staff enter."""
     known = adapters()[provider].manifest.auth
     signing_in = [way for way in known if way.kind == "oauth2"] if OurApp.at(provider) else []
-    return signing_in + [way for way in known if way.fields]
+    return signing_in + [way for way in known if way.fields or way.kind == "given"]
 
 
 def sign_in_url(integration: IntegrationInstance, tenant: Tenant) -> str:
@@ -100,6 +107,18 @@ def sign_in_url(integration: IntegrationInstance, tenant: Tenant) -> str:
         ("reconnect", [integration.pk]) if integration.setup_step == "done" else ("setup", [integration.pk, "connect"])
     )
     return f"{tenant.url}{reverse(f'connections:{names[0]}', args=names[1], urlconf=settings.ROOT_URLCONF)}?way=oauth2"
+
+
+def not_granted(integration: IntegrationInstance) -> tuple[Scope, ...]:
+    """What was asked for at the sign-in and not granted there, as far as the tool told; the needed ones first."""
+    if integration.auth_kind != "oauth2":
+        return ()
+    way = auth_of(integration.provider, "oauth2").oauth
+    grant = Grant.objects.filter(integration=integration).first()
+    granted = set(str(grant.tokens.open().get("scope") or "").replace(",", " ").split()) if grant else set()
+    if way is None or not granted:
+        return ()
+    return tuple(sorted((one for one in way.scopes if one.name not in granted), key=lambda one: one.optional))
 
 
 def check(provider: str, credentials: Mapping[str, str]) -> Account:
@@ -115,7 +134,9 @@ def ask(adapter: Adapter) -> Account:
     """Whom its credentials belong to; closes it. Raises Refused."""
     try:
         with closing(adapter):
-            return adapter.check()
+            account = adapter.check()
+            adapter.transport.belongs_to(account_name(adapter.manifest.slug, account.id))
+            return account
     except errors.AuthenticationFailed as error:
         raise Refused(
             _("The tool does not know this key. Copy it again, whole, and try once more."),
@@ -146,23 +167,46 @@ def connect(
     another_account: bool = False,
     by: str = "",
     kind: str = "",
+    seen: int | None = None,
 ) -> Account:
     """Check, then store. When another account answers than before, Refused with code "other_account" unless allowed.
 
+    seen: as in services/edits.py; raises its Stale when somebody else connected it meanwhile.
+
     One that had stopped for want of a key does not run at once: what it would do is worked out first, for a person to see.
     """
+    from integrations.services import edits
+
     way = auth_of(integration.provider, kind)
-    given = {field.name: str(credentials.get(field.name) or "").strip() for field in way.fields}
-    for field in way.fields:
-        if field.required and not given[field.name]:
-            raise Refused(_("%(label)s is missing.") % {"label": field.label}, field.name, "missing")
+    given = _given(integration) if way.kind == "given" else _entered(way, credentials)
     account = check(integration.provider, given)
     refuse_other(integration, account, another_account)
-    with transaction.atomic():
+    with edits.saving(integration, Part.ACCOUNT, by, seen, always=True):
         Grant.objects.filter(integration=integration).delete()
         integration.credentials = given
         keep(integration, way.kind, account, by)
     return account
+
+
+def _entered(way: Auth, credentials: Mapping[str, str]) -> dict[str, str]:
+    given = {field.name: str(credentials.get(field.name) or "").strip() for field in way.fields}
+    for field in way.fields:
+        if field.required and not given[field.name]:
+            raise Refused(_("%(label)s is missing.") % {"label": field.label}, field.name, "missing")
+    return given
+
+
+def _given(integration: IntegrationInstance) -> dict[str, str]:
+    """A key that this installation makes itself. It stands before the tool is asked whose it is."""
+    giver = givers.giver_of(integration.provider)
+    if giver is None:
+        raise Refused(_("This tool is switched off at the moment."), code="provider_off")
+    try:
+        return dict(giver.give(integration))
+    except givers.NoRoom as error:
+        raise Refused(
+            _("There is no room for one more of these. Delete one that you do not need any more."), code="no_room"
+        ) from error
 
 
 def refuse_other(integration: IntegrationInstance, account: Account, another_account: bool) -> None:
@@ -195,7 +239,8 @@ def keep(integration: IntegrationInstance, kind: str, account: Account, by: str 
 
 
 def mark(integration: IntegrationInstance, status: str, code: str = "", detail: str = "") -> None:
-    """Change the status with its reason."""
+    """Change the status with its reason. People may have to be told."""
     integration.status, integration.status_code, integration.status_detail = status, code, detail
     integration.status_since = timezone.now()
     integration.save(update_fields=["status", "status_code", "status_detail", "status_since"])
+    rings.ring()

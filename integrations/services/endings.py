@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from integrations.models import Direction, IntegrationInstance, RecordLink, SetAside, Status, SyncLog
+from integrations.notifications.bell import rings
 from integrations.scheduling import due, leases
 from integrations.scheduling.leases import Lease
 from integrations.scheduling.models import Priority
@@ -26,6 +27,8 @@ from integrations.sync import settling
 log = logging.getLogger(__name__)
 
 BACKOFF = (60, 120, 300, 900, 1800, 3600)  # seconds until a run that met a passing failure is tried again
+#: What a run that found both sides in step may have counted.
+QUIET_COUNTS = ("read", "requests", "skipped", "left_out")
 CALM = {"failures": 0, "failing_since": None, "warned_at": None}
 
 
@@ -37,7 +40,7 @@ def end(integration: IntegrationInstance, run: SyncLog, lease: Lease, state: str
         lease.hold()
         if state == SyncLog.State.DONE:
             calm_down(integration)
-        _close(run, state)
+        _close(run, state, is_calm=_is_empty(run))
         leases.release(lease, _next_due(integration), Priority.SCHEDULE)
     return state
 
@@ -132,10 +135,17 @@ def _stop(integration: IntegrationInstance, code: str, detail: str) -> None:
         mark(fresh, Status.ATTENTION, code, detail[:2000])
 
 
-def _close(run: SyncLog, state: str, code: str = "", detail: str = "") -> None:
+def _close(run: SyncLog, state: str, code: str = "", detail: str = "", is_calm: bool = False) -> None:
+    """is_calm: nobody has to be told of it, unless there was trouble before it."""
+    rings.ring_after(run.integration_id, is_calm)
     SyncLog.objects.filter(pk=run.pk).update(
         state=state, ended_at=timezone.now(), error_code=code, error_detail=detail[:2000], progress={}, claims=0
     )
+
+
+def _is_empty(run: SyncLog) -> bool:
+    """It read, and that was all."""
+    return not any(number for name, number in run.told_counts.items() if name not in QUIET_COUNTS)
 
 
 def _next_due(integration: IntegrationInstance) -> dt.datetime | None:

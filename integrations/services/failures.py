@@ -14,6 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from integrations.catalog import texts
+
 Text = str | Promise
 
 
@@ -289,12 +291,22 @@ def tell(code: str, detail: str = "", tool: str = "") -> Told:
     failure = of(code)
     count, total = [*re.findall(r"\d+", detail), "?", "?"][:2]
     facts = {"tool": tool or _("the tool"), "count": count, "total": total}
+    own = texts.own(code)  # staff may have found better words
     title, happened, todo = (
-        _begun(str(text) % facts, tool) for text in (failure.title, failure.happened, failure.todo)
+        _begun(texts.filled(own[part], facts) if part in own else str(getattr(failure, part)) % facts, tool)
+        for part in texts.PARTS
     )
-    if code in ("schema_changed", "field_gone") and detail.startswith("“"):
+    if code in ("schema_changed", "field_gone") and detail.startswith("“") and not own:
         title = _("Mapped fields are gone, or hold something else now: %(fields)s") % {"fields": detail}
         todo = _("Choose what takes their place, or stop keeping them in step.")
+    return Told(code, title, happened, todo, failure.button.value)
+
+
+def built_in(code: str, tool: str) -> Told:
+    """As the code tells it, whatever staff wrote: for them to see beside their own words."""
+    failure = of(code)
+    facts = {"tool": tool, "count": "%(count)s", "total": "%(total)s"}
+    title, happened, todo = (str(getattr(failure, part)) % facts for part in texts.PARTS)
     return Told(code, title, happened, todo, failure.button.value)
 
 

@@ -30,15 +30,37 @@ TROUBLED = """
         ON l.stream_id = a.stream_id AND l.remote_id = a.remote_id
         WHERE a.stream_id = ANY(%(streams)s::uuid[]) AND a.record_id IS NULL
 """
+#: In step but for a relation whose other end is not linked yet.
+HALF = "(l.waits_out OR l.waiting <> '{}')"
+#: Links that may stand elsewhere than in step. Each of these is an index of its own, and together they are few: what is in step
+#: is all others, and these are counted without being looked at.
+ODD = f"(l.dirty OR l.reread OR l.intent IS NOT NULL OR {OUT} OR l.state IN ('new', 'lost', 'extra', 'gone') OR {HALF})"
+LOOKED_AT = f"""
+    SELECT l.id, l.stream_id, l.record_id, {SETTLED} AS settled, {OUT} AS is_out, l.state = 'gone' AS gone,
+        l.left_out = 'ping_pong' AS ping_pong, {HALF} AS half FROM integrations_recordlink l
+"""  # noqa: S608
 COUNT = f"""
-    WITH troubled AS ({TROUBLED})
-    SELECT l.stream_id,
-        count(*) FILTER (WHERE {SETTLED} AND t.record_id IS NULL),
-        count(*) FILTER (WHERE NOT {OUT} AND l.state <> 'gone' AND t.record_id IS NULL AND NOT ({SETTLED})),
-        count(*) FILTER (WHERE {OUT} AND l.left_out <> 'ping_pong'),
-        count(*) FILTER (WHERE {SETTLED} AND t.record_id IS NULL AND (l.waits_out OR l.waiting <> '{{}}'))
-    FROM integrations_recordlink l LEFT JOIN troubled t ON t.stream_id = l.stream_id AND t.record_id = l.record_id
-    WHERE l.stream_id = ANY(%(streams)s::uuid[]) GROUP BY l.stream_id
+    WITH troubled AS MATERIALIZED ({TROUBLED}),
+    odd AS MATERIALIZED (
+        {LOOKED_AT} WHERE l.stream_id = ANY(%(streams)s::uuid[]) AND {ODD}
+        UNION {LOOKED_AT} WHERE l.stream_id = ANY(%(streams)s::uuid[])
+            AND l.record_id = ANY(ARRAY(SELECT record_id FROM troubled))
+    ),
+    counted AS (
+        SELECT o.stream_id, count(*) AS number,
+            count(*) FILTER (WHERE settled AND t.record_id IS NULL) AS in_step,
+            count(*) FILTER (WHERE NOT is_out AND NOT gone AND t.record_id IS NULL AND NOT settled) AS waiting,
+            count(*) FILTER (WHERE is_out AND NOT ping_pong) AS left_out,
+            count(*) FILTER (WHERE settled AND t.record_id IS NULL AND half) AS half
+        FROM odd o LEFT JOIN troubled t ON t.stream_id = o.stream_id AND t.record_id = o.record_id GROUP BY o.stream_id
+    ),
+    every AS (
+        SELECT stream_id, count(*) AS number FROM integrations_recordlink
+        WHERE stream_id = ANY(%(streams)s::uuid[]) GROUP BY stream_id
+    )
+    SELECT every.stream_id, every.number - coalesce(c.number, 0) + coalesce(c.in_step, 0), coalesce(c.waiting, 0),
+        coalesce(c.left_out, 0), coalesce(c.half, 0)
+    FROM every LEFT JOIN counted c ON c.stream_id = every.stream_id
 """  # noqa: S608
 IN_STEP = f"""
     SELECT l.id, l.record_id, l.remote_id, l.remote_url, l.linked_at FROM integrations_recordlink l

@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm import feed
-from integrations.models import IntegrationInstance, Status, Stream, SyncLog
+from integrations.models import IntegrationInstance, Plan, Status, Stream, SyncLog
+from integrations.oauth import leaving
 from integrations.scheduling import due
 from integrations.scheduling.models import Due, Priority
 from integrations.scheduling.tasks import wake_on_commit
-from integrations.services import calls
+from integrations.services import calls, given
 from integrations.services.connect import Refused, mark
 from integrations.webhooks import tending, wishes
 
@@ -57,7 +58,7 @@ def sync_now(integration: IntegrationInstance, by: str = "person", whole: bool =
     One that is ready to catch up does so without anybody having looked at its plan.
     """
     if is_catching_up(integration):
-        go_on(integration, by)
+        _go_on_without_looking(integration, by)
     if integration.status != Status.ACTIVE:
         raise Refused(_("Only an active connection can sync. Resume or reconnect it first."), code="not_active")
     with transaction.atomic():
@@ -81,7 +82,15 @@ def resume(integration: IntegrationInstance, by: str = "") -> None:
     if _stood_still_long(integration) and not is_catching_up(integration):
         catch_up(integration, by)
     else:
-        go_on(integration)
+        _go_on_without_looking(integration)
+
+
+def _go_on_without_looking(integration: IntegrationInstance, by: str = "person") -> None:
+    """No plan of catching up shall wait ever after for an answer that nobody will give."""
+    with transaction.atomic():
+        open_ = (Plan.State.MAKING, Plan.State.READY)
+        integration.plans.filter(state__in=open_).update(state=Plan.State.DISCARDED, ended_at=timezone.now())
+        go_on(integration, by)
 
 
 def go_on(integration: IntegrationInstance, by: str = "person") -> None:
@@ -140,10 +149,17 @@ def cancel(integration: IntegrationInstance) -> None:
         integration.runs.filter(state=SyncLog.State.RUNNING).update(cancel_asked=True)
 
 
-def delete(integration: IntegrationInstance) -> None:
-    """Forget the connection with its links. Records stay on both sides as they are."""
+def delete(integration: IntegrationInstance, clear: bool = False) -> bool:
+    """Forget the connection with its links. Records stay on both sides as they are.
+
+    clear: of a tool that this installation gives itself, what stands there is thrown away, too. Answers False where the tool did
+    not take back what a person had granted there: they can do so on its pages.
+    """
     tending.end_all(integration)
+    farewell = leaving.farewell(integration)
     with transaction.atomic():
+        if giver := given.giver_of(integration.provider):
+            giver.take_back(integration, clear)
         wishes.forget(integration)
         due.forget(integration.pk)
         calls.forget(integration.pk)
@@ -162,6 +178,12 @@ def delete(integration: IntegrationInstance) -> None:
                     [integration.pk],
                 )
         integration.delete()
+    if farewell is None:
+        return True
+    if connection.in_atomic_block:  # whoever called us may still take it all back
+        transaction.on_commit(farewell, robust=True)
+        return True
+    return farewell()
 
 
 def set_frequency(integration: IntegrationInstance, frequency: str) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 from uuid import UUID
@@ -15,10 +12,9 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django_tenants.utils import tenant_context
+from django.utils.translation import ngettext
 
 from crm import registry
 from integrations.adapters import errors
@@ -28,10 +24,9 @@ from integrations.scheduling import due
 from integrations.scheduling.leases import Lease
 from integrations.scheduling.models import Priority
 from integrations.scheduling.tasks import wake_on_commit
-from integrations.services import failures, lifecycle
+from integrations.services import edits, failures, lifecycle, sheet
 from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
 from integrations.services.connect import Refused
-from integrations.services.failures import Text
 from integrations.sync import engine, guard, rehearsal, stage
 
 log = logging.getLogger(__name__)
@@ -179,12 +174,17 @@ def approve(plan: Plan, by: str) -> Plan:
 
 
 def _refuse_outdated(plan: Plan, integration: IntegrationInstance) -> None:
+    if plan.state in (Plan.State.APPROVED, Plan.State.DONE) and plan.approved_by:
+        raise Refused(_("%(who)s has approved this plan already.") % {"who": plan.approved_by}, code="plan_not_ready")
     if plan.state != Plan.State.READY:
         raise Refused(_("This plan cannot be approved (any more). Make a new one."), code="plan_not_ready")
     if plan.made_at is None or timezone.now() - plan.made_at > dt.timedelta(hours=VALID_HOURS):
         raise Refused(_("This plan is too old to be carried out. Make a new one."), code="plan_too_old")
     if not guard.still_fits(plan, integration.streams.filter(is_active=True)):
-        raise Refused(_("The mapping was changed after this plan was made. Make a new one."), code="plan_outdated")
+        text = _("The mapping was changed after this plan was made. Make a new one.")
+        if edit := integration.edits.filter(at__gt=plan.asked_at).defer("before", "after").first():
+            text = _("%(who)s changed the setup after this plan was made. Make a new one.") % {"who": edits.who(edit)}
+        raise Refused(text, code="plan_outdated")
 
 
 def unfinished(integration: IntegrationInstance) -> Plan | None:
@@ -246,7 +246,6 @@ def _wake(plan: Plan) -> None:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 AT_ONCE = 2000  # lines per part of a download
-NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 
 
 def lines(
@@ -281,11 +280,11 @@ def problems(stream: Stream, summary: Mapping[str, Any]) -> list[str]:
     if summary["trouble"]:
         code, detail = summary["trouble"]
         manifest = adapter_class(stream.integration.provider).manifest
-        told.append(failures.tell(code, detail, manifest.name).text)
+        told.append(failures.tell(code, detail, _(manifest.name)).text)
     fields = registry.entity(stream.entity).fields if summary["reasons"] else {}
     for name, reason, number in summary["reasons"]:
         label = fields[name].label if name in fields else name
-        text = f"{label}: {reason}" if label else reason
+        text = _("%(label)s: %(text)s") % {"label": label, "text": reason} if label else reason
         told.append(
             ngettext("%(number)s record waits. %(reason)s", "%(number)s records wait. %(reason)s", number)
             % {"number": number, "reason": text}
@@ -294,31 +293,20 @@ def problems(stream: Stream, summary: Mapping[str, Any]) -> list[str]:
 
 
 def download(plan: Plan, **wanted: Any) -> Iterator[str]:
-    """The lines as CSV, a row per field, part by part: memory holds one part, and no transaction stays open.
+    """The lines as CSV, a row per field, part by part.
 
     wanted: as for `lines`.
     """
-    tenant, language = connection.tenant, get_language()  # it is sent when the request's own are forgotten
-
     told = {
         stream.pk: (stream.collection_name, _labels(stream.entity))
         for stream in Stream.objects.filter(integration=plan.integration_id).only("collection_name", "entity")
     }
 
-    def part(last: int) -> tuple[str, int]:
-        with tenant_context(tenant), override(language):
-            found = lines(plan, **wanted, after=last, limit=AT_ONCE)
-            head = [] if last else [COLUMNS]
-            rows = (row for line in found for row in _rows(line, *told[line.stream_id]))
-            return _csv([*head, *rows]), found[-1].pk if found else 0
+    def part(last: int) -> tuple[Iterable[sheet.Row], int]:
+        found = lines(plan, **wanted, after=last, limit=AT_ONCE)
+        return (row for line in found for row in _rows(line, *told[line.stream_id])), found[-1].pk if found else 0
 
-    def parts() -> Iterator[str]:
-        text, last = part(0)
-        while text:
-            yield text
-            text, last = part(last) if last else ("", 0)
-
-    return parts()
+    return sheet.in_parts(COLUMNS, part)
 
 
 COLUMNS = (
@@ -343,29 +331,4 @@ def _rows(line: PlanLine, table: str, labels: Mapping[str, str]) -> Iterator[lis
     outcome = f"{line.outcome}: {line.outcome_reason}" if line.outcome_reason else line.outcome
     for name, (old, new) in line.changes.items() or [("", (None, None))]:
         why = line.reason or (line.rules or {}).get(name, "")
-        yield [*head, labels.get(name, name), _text(old), _text(new), why, outcome]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return _("Yes") if value else _("No")
-    if isinstance(value, list):
-        return ", ".join(_text(one) for one in value)
-    if isinstance(value, dict):
-        return " ".join(_text(part) for part in value.values() if part)
-    return str(value)
-
-
-def _csv(rows: Iterable[Sequence[Text]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([_harmless(str(cell)) for cell in row] for row in rows)
-    return text.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet takes what begins like this for a formula, and carries it out; a number is none."""
-    if cell[:1] not in ("=", "+", "-", "@", "\t", "\r") or NUMBER.fullmatch(cell):
-        return cell
-    return f"'{cell}"
+        yield [*head, labels.get(name, name), sheet.text(old), sheet.text(new), why, outcome]

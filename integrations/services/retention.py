@@ -18,7 +18,8 @@ from django.utils import timezone
 from crm import feed
 from crm.registry import ENTITIES
 from integrations.models import Direction, IntegrationInstance, Stream, SweptRecord, SyncLog
-from integrations.services import calls
+from integrations.outgoing import turns
+from integrations.services import agreement, calls
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,9 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
         "runs": _runs(now - dt.timedelta(days=settings.KEEP_RUNS_DAYS)),
         "changes": _changes(now - dt.timedelta(days=settings.KEEP_CHANGES_DAYS)),
         "swept": _swept(),
+        "deliveries": turns.forget(now - dt.timedelta(days=settings.KEEP_DELIVERIES_DAYS)),
         "calls": calls.forget_before((now - dt.timedelta(days=settings.KEEP_RUNS_DAYS)).date()),
+        "agreement": agreement.forget_before((now - dt.timedelta(days=settings.KEEP_RUNS_DAYS)).date()),
     }
     if any(forgotten.values()):
         log.info("forgotten: %s", forgotten)

@@ -38,10 +38,10 @@ def impossible_deletions(stream: Stream) -> dict[str, str]:
     found = {}
     if stream.direction != Direction.IMPORT and not manifest.can.delete:
         found[Deletions.ARCHIVE.value] = _("%(tool)s lets nobody delete records from outside.") % {
-            "tool": manifest.name
+            "tool": _(manifest.name)
         }
     if not streams.can_erase(stream.integration.provider):
         found[Deletions.DELETE.value] = _(
             "%(tool)s lets nobody delete for good from outside. Put away is as far as it goes."
-        ) % {"tool": manifest.name}
+        ) % {"tool": _(manifest.name)}
     return found

@@ -15,7 +15,7 @@ from integrations.services import links
 from integrations.sync.tables import BY_A_PERSON
 
 #: What a group of the same cause has in common.
-CAUSE = ("stream", "side", "field", "code", "reason")
+CAUSE = ("stream", "side", "field", "code", "cause")
 
 
 def retry(asides: QuerySet[SetAside], by: str = "person") -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from django.core.cache import cache
 from django.db import transaction
@@ -10,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from crm import feed
 from integrations.adapters.base import Collection
-from integrations.models import IntegrationInstance, Status, Stream
-from integrations.services import connect, lifecycle, streams
+from integrations.models import Edit, IntegrationInstance, Part, Status, Stream
+from integrations.services import connect, edits, lifecycle, streams
 from integrations.services.connect import Refused
 from integrations.webhooks import wishes
 
@@ -23,9 +24,9 @@ def create(provider: str, name: str, credentials: Mapping[str, str], by: str = "
     """A connection whose credentials were found good. Raises Refused and leaves nothing behind."""
     integration = connect.start(provider, name, by)
     try:
-        connect.connect(integration, credentials)
+        connect.connect(integration, credentials, by=by)
     except Refused:
-        integration.delete()
+        lifecycle.delete(integration)
         raise
     return integration
 
@@ -75,13 +76,25 @@ def go_on(integration: IntegrationInstance, done: str) -> str:
     return after
 
 
-def add(integration: IntegrationInstance, collection: str, link: str, entity: str) -> Stream:
+def add(integration: IntegrationInstance, collection: str, link: str, entity: str, by: str = "") -> Stream:
     """Pair a listed table, or the one behind a pasted link. On a live connection it waits until it is begun."""
     if link:
         collection = streams.resolve(integration, link).id
     if not collection:
         raise Refused(_("Choose a table, or paste its link."), "link", "missing")
-    return streams.add(integration, collection, entity, is_active=integration.setup_step != "done")
+    with edits.noting(integration, Part.TABLES, by):
+        return streams.add(integration, collection, entity, is_active=integration.setup_step != "done")
+
+
+def remove(stream: Stream, by: str = "") -> None:
+    """Forget the pair and its links; records stay on both sides."""
+    with edits.noting(stream.integration, Part.TABLES, by):
+        streams.remove(stream)
+
+
+def removed_by(integration: IntegrationInstance, stream_id: UUID) -> Edit | None:
+    """Who unpaired a table that somebody still has open; None where there never was one."""
+    return integration.edits.filter(part=Part.TABLES, before__has_key=str(stream_id)).first()
 
 
 def begin(stream: Stream) -> None:

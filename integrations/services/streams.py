@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -162,14 +162,19 @@ def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[
 # --- field mappings -------------------------------------------------------------------------------------------------
 
 
-def suggested(stream: Stream) -> list[Suggestion]:
-    """What its fields probably are here; costs one read of the tool at most, and none within a few minutes."""
-    entity = _entity(stream.entity)
+def suggested(stream: Stream, only: str = "") -> list[Suggestion]:
+    """What its fields probably are here; costs one read of the tool at most, and none within a few minutes.
+
+    only: of this field there, whatever others would suit as well.
+    """
+    entity, schema = _entity(stream.entity), schema_of(stream)
+    if only:
+        schema = replace(schema, fields=tuple(one for one in schema.fields if one.id == only))
     try:
         records = samples_of(stream)
     except Refused:
         records = []  # names and types have to do
-    return suggest(schema_of(stream), entity, context(), records, reads_back(stream.integration))
+    return suggest(schema, entity, context(), records, reads_back(stream.integration))
 
 
 def steps_for(stream: Stream, remote: RemoteField, local: registry.Field) -> dict[str, Any]:

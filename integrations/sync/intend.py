@@ -147,7 +147,8 @@ def _forget_refusals(store: Store, links: list[RecordLink], rows: dict[str, regi
 
 def _plan(store: Store, link: RecordLink, row: registry.Row | None, blocked: dict[str, str]) -> Intended | None:
     if link.state == LinkState.EXTRA:
-        return _intended(link, Change("delete", id=link.remote_id, version=link.remote_version), {}, "", {})
+        title = store.title(row) or str(link.base_local.get(store.entity.title) or "")
+        return _intended(link, Change("delete", id=link.remote_id, version=link.remote_version), {}, title, {})
     if row is None:
         return _plan_deletion(store, link)
     if blocked.get("", None) is not None and _still(blocked[""], row["updated_at"]):

@@ -99,6 +99,9 @@ class NothingIsWritten(Adapter):
     def collections(self) -> list[Collection]:
         return self.real.collections()
 
+    def count(self, collection: str) -> int | None:
+        return self.real.count(collection)
+
     def places(self) -> list[Collection]:
         return self.real.places()
 

@@ -7,12 +7,13 @@ away only where nobody has touched it. So going through the same effects twice d
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from django.db import connection
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,7 @@ from integrations.sync.effects import Effects, FieldEffect
 from integrations.sync.intend import Intended
 from integrations.sync.mapping import Mapped
 from integrations.sync.merge import is_empty
+from integrations.sync.pointing import point_again, pointing_to
 from integrations.sync.relations import load_relations
 from integrations.sync.replaced import in_our_form, reads_back_as
 from integrations.sync.store import Store
@@ -80,22 +82,26 @@ class SetBack:
         self.new_rows: list[registry.Row] = []
         self.changed_rows: dict[str, registry.Row] = {}
         self.gone_rows: list[str] = []
+        self.editors: dict[tuple[str, str], str] = {}  # who changed a field last, by record and field
         self.changed_links: dict[int, RecordLink] = {}
 
     def decide(self) -> None:
         ids = [one.record_id for one in self.effects]
         if self.is_preview:
             mine = RecordLink.objects.filter(tables.among("record_id", ids, "uuid"), stream=self.store.stream)
-            self.links = {str(link.record_id): link for link in mine}
+            self.links = {str(link.record_id): link for link in mine.defer("ghosts", "waiting", "flips")}
         else:
             self.links = tables.links_by_record(self.store.stream, ids)
         self.rows = registry.rows(self.store.entity, ids, lock=not self.is_preview)
+        self.kept = tables.deleted_rows(self.store.entity, [pk for pk in self._went() if pk not in self.rows])
         self.later = self._later([one.record_id for one in self.effects if one.came("here")])
+        self.written = self._written([one.record_id for one in self.effects if one.came("here") or one.came("there")])
         open_ones = Conflict.objects.filter(
             tables.among("record_id", ids, "uuid"), stream=self.store.stream, state=Conflict.State.OPEN
         )
         self.contested = {(str(pk), name) for pk, name in open_ones.values_list("record_id", "field")}
         load_relations(self.store, self._relations())
+        self.editors = self.store.local_editors((one.record_id, name) for one in self.effects for name in one.fields)
         for one in self.effects:
             try:
                 self._record(one)
@@ -110,7 +116,7 @@ class SetBack:
         if self.gone_rows:
             service.delete_rows(entity, self.gone_rows)
         if self.new_rows:
-            self._point_again([row["id"] for row in self.new_rows])
+            point_again(self.store.entity, [row["id"] for row in self.new_rows])
         tables.save_links(list(self.changed_links.values()))
         for line in self.lines:
             self.store.touch(line)
@@ -283,7 +289,7 @@ class SetBack:
             self.to_come.append(self._line(one, "there", "restored"))
 
     def _as_it_was(self, one: Effects) -> registry.Row:
-        kept = tables.deleted_row(self.store.entity, one.record_id)
+        kept = self.kept.get(one.record_id)
         if not kept:
             raise Stays(_("what it held is not kept any more"))
         now = timezone.now()
@@ -336,7 +342,7 @@ class SetBack:
         one, link, there = case.one, case.link, case.there
         if isinstance(there, Record) and there.edited_by not in ("", self.store.own_id or there.edited_by):
             raise Stays(_("changed in the tool since"))
-        written_since = None
+        written_since = self.written.get(one.record_id, 0) > one.last
         for mapped in self.store.mapped:
             name, base = mapped.name, link.base_local.get(mapped.name, UNSEEN)
             ours = self.store.readers[name](case.row) if case.row else None
@@ -345,7 +351,6 @@ class SetBack:
             if (
                 wrote is UNSEEN
             ):  # a line does not tell all that a restored record holds, nor one found after a lost answer
-                written_since = self._written_since(one) if written_since is None else written_since
                 wrote = UNSEEN if written_since and not is_empty(None if base is UNSEEN else base) else base
             if wrote != base or (mapped.rule.outbound and ours != base and not (base is UNSEEN and is_empty(ours))):
                 raise Stays(self._changed_by(one.record_id, name))
@@ -356,14 +361,21 @@ class SetBack:
             if case.there.values.get(mapped.remote.id, theirs) != theirs:
                 raise Stays(_("changed in the tool since"))
 
-    def _written_since(self, one: Effects) -> bool:
-        later = SyncLogLine.objects.filter(record_id=one.record_id, stream=self.store.stream, pk__gt=one.last)
-        return later.filter(action="updated", run__undoes=None).exists()
-
     # --- looking things up ----------------------------------------------------------------------------------------------
 
+    def _went(self) -> list[str]:
+        return [one.record_id for one in self.effects if one.went("here") or one.went("there")]
+
+    def _written(self, ids: Sequence[str]) -> dict[str, int]:
+        """{record: the last line of a run, not of an undo, that changed it}."""
+        if not ids:
+            return {}
+        lines = SyncLogLine.objects.filter(tables.among("record_id", ids, "uuid"), stream=self.store.stream)
+        changed = lines.filter(action="updated", run__undoes=None).values_list("record_id")
+        return {str(pk): last for pk, last in changed.annotate(Max("pk")).order_by()}
+
     def _changed_by(self, record_id: str, name: str) -> str:
-        who = self.store.local_edit(record_id, name)[1]
+        who = self.editors.get((record_id, name))
         return _("changed since by %(who)s") % {"who": who} if who else _("changed since")
 
     def _later(self, ids: Sequence[str]) -> dict[str, str]:
@@ -412,24 +424,6 @@ class SetBack:
             tuple(earlier.get(n) for n in ("kind", "id", "label")),
         )
 
-    def _point_again(self, ids: Sequence[str]) -> None:
-        """What pointed to a record was set empty with its deletion: it points to it again, where it is still empty."""
-        for entity, column in pointing_to(self.store.entity):
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT u.record_id, d.record_id FROM crm_change d JOIN crm_change u ON u.entity = %(entity)s"
-                    " AND u.txid = d.txid AND u.operation = 'update' AND u.after->>%(column)s IS NULL"
-                    " AND u.before->>%(column)s = d.record_id::text"
-                    " WHERE d.entity = %(target)s AND d.operation = 'delete' AND d.record_id = ANY(%(ids)s::uuid[])"
-                    " AND d.id = (SELECT max(l.id) FROM crm_change l WHERE l.record_id = d.record_id"
-                    "  AND l.entity = d.entity AND l.operation = 'delete')",
-                    {"entity": entity.name, "column": column, "target": self.store.entity.name, "ids": list(ids)},
-                )
-                pointed = {str(who): str(what) for who, what in cursor.fetchall()}
-            rows = registry.rows(entity, pointed, lock=True) if pointed else {}
-            empty = [row | {column: pointed[pk]} for pk, row in rows.items() if row[column] is None]
-            service.update_rows(entity, empty)
-
     def _relations(self) -> dict[str, tuple[set[str], set[str]]]:
         wanted: dict[str, tuple[set[str], set[str]]] = {}
         for one in self.effects:
@@ -472,12 +466,3 @@ class SetBack:
             reason,
             rules=dict.fromkeys(changes or (), UNDO),
         )
-
-
-def pointing_to(target: registry.Entity) -> Iterator[tuple[registry.Entity, str]]:
-    """(entity, column) of every single relation to this entity."""
-    for name in registry.names():
-        entity = registry.entity(name)
-        for described in entity.fields.values():
-            if described.target == target.name and not described.many and not described.custom:
-                yield entity, described.column

@@ -21,7 +21,7 @@ from integrations.scheduling.leases import Lease
 from integrations.scheduling.models import Priority
 from integrations.sync import settling
 from integrations.sync.guard import Guard
-from integrations.sync.store import Store
+from integrations.sync.store import Store, now_text
 from integrations.transport.http import Interrupted
 
 #: Set when this process is asked to end: slices stop after their present step and give their lease back.
@@ -178,7 +178,10 @@ class Slice:
 
     def report(self, store: Store, phase: str) -> None:
         self.lease.keep()  # the counts are the successor's when it is lost
-        self.run.progress = {"stream": store.stream.collection_name, "entity": store.stream.entity, "phase": phase}
+        told = {"stream": store.stream.collection_name, "entity": store.stream.entity, "phase": phase}
+        if any(self.run.progress.get(name) != value for name, value in told.items()):  # its rate is counted from here
+            begun = {name: number for name, number in self.run.counts.items() if ":" not in name}
+            self.run.progress = told | {"id": str(store.stream.pk), "since": now_text(), "begun": begun}
         self.run.counts["requests"] = self.run.counts.get("requests", 0) + self._new_requests()
         SyncLog.objects.filter(pk=self.run.pk).update(progress=self.run.progress, counts=dict(self.run.counts))
 

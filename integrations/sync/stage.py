@@ -127,7 +127,7 @@ def _fill(real: str, schema: str, integration: IntegrationInstance) -> None:
             wanted = _wanted(model, streams)
             if wanted is None:
                 continue
-            table, names = model._meta.db_table, [str(f.column) for f in model._meta.concrete_fields]
+            table, names = model._meta.db_table, [str(f.column) for f in model._meta.concrete_fields if not f.generated]
             given = ", ".join("NULL" if name == "credentials" else f'"{name}"' for name in names)
             columns = ", ".join(f'"{name}"' for name in names)
             cursor.execute(

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from crm import registry
 from integrations.models import Conflict, RecordLink, SetAside, Stream, SyncLog, SyncLogLine
+from integrations.sync import causes
 from integrations.sync.tally import UNDO, Contest, Line, Problem, short
 from values import Value
 
@@ -197,24 +198,36 @@ def queue_all(stream: Stream, table: str) -> int:
 
 
 def deleted_row(entity: registry.Entity, record_id: UUID | str | None) -> registry.Row:
-    """A record as it was when it was deleted, from the change feed, without relations to what is gone too; {} if unknown."""
+    """One of `deleted_rows`; {} if unknown."""
+    return deleted_rows(entity, [record_id]).get(str(record_id), {}) if record_id else {}
+
+
+def deleted_rows(entity: registry.Entity, ids: Sequence[UUID | str]) -> dict[str, registry.Row]:
+    """{id: the record as it was when it was deleted}, from the change feed, without relations to what is gone too.
+
+    One query, and one more for each kind of record that these point to.
+    """
+    if not ids:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT before FROM crm_change WHERE record_id = %s AND entity = %s AND operation = 'delete'"
-            " ORDER BY id DESC LIMIT 1",
-            [record_id, entity.name],
+            "SELECT last.record_id, last.before FROM unnest(%s::uuid[]) AS wanted(id), LATERAL ("
+            " SELECT record_id, before FROM crm_change WHERE record_id = wanted.id AND entity = %s AND operation = 'delete'"
+            " ORDER BY id DESC LIMIT 1) last",
+            [list(dict.fromkeys(map(str, ids))), entity.name],
         )
-        found = cursor.fetchone()
-    if found is None:
-        return {}
-    kept = registry.load_row(found[0]) if isinstance(found[0], str) else found[0]
-    row = {name: kept[name] for name in entity.columns if name in kept}
+        found = {str(pk): registry.load_row(kept) if isinstance(kept, str) else kept for pk, kept in cursor.fetchall()}
+    rows = {pk: {name: kept[name] for name in entity.columns if name in kept} for pk, kept in found.items()}
     for column in entity.model._meta.concrete_fields:
         target, name = column.related_model, str(column.column)
-        if target is not None and row.get(name) is not None:
-            if not target._default_manager.filter(pk=row[name]).exists():
+        pointed = {str(row[name]) for row in rows.values() if row.get(name) is not None}
+        if target is None or not pointed:
+            continue
+        there = set(map(str, target._default_manager.filter(pk__in=pointed).values_list("pk", flat=True)))
+        for row in rows.values():
+            if str(row.get(name)) not in there:
                 row[name] = None
-    return row
+    return rows
 
 
 # --- lines, conflicts, set aside ------------------------------------------------------------------------------------
@@ -309,18 +322,20 @@ def set_aside(stream: Stream, problems: Sequence[Problem]) -> None:
     """Remember what waits and why; each further attempt waits longer. Of what is told twice the last counts."""
     place = ("side", "remote_id", "record_id", "field")
     told = {tuple(getattr(one, name) for name in place): one for one in problems}
-    rows = [asdict(one) | {"title": short(one.title)} for one in told.values()]
+    rows = [
+        asdict(one) | {"title": short(one.title), "cause": causes.key(one.code, one.reason)} for one in told.values()
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO integrations_setaside AS kept (stream_id, side, remote_id, record_id, field, title, code, reason,
-                fingerprint, attempts, first_at, retry_at)
-            SELECT %(stream)s::uuid, side, remote_id, record_id, field, title, code, reason, fingerprint, 1, %(now)s,
+                cause, fingerprint, attempts, first_at, retry_at)
+            SELECT %(stream)s::uuid, side, remote_id, record_id, field, title, code, reason, cause, fingerprint, 1, %(now)s,
                 %(now)s + (%(delays)s::interval[])[1]
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(side text, remote_id text, record_id uuid, field text, title text,
-                code text, reason text, fingerprint text)
+                code text, reason text, cause text, fingerprint text)
             ON CONFLICT (stream_id, side, remote_id, record_id, field) DO UPDATE SET
-                code = excluded.code, reason = excluded.reason, fingerprint = excluded.fingerprint,
+                code = excluded.code, reason = excluded.reason, cause = excluded.cause, fingerprint = excluded.fingerprint,
                 title = coalesce(nullif(excluded.title, ''), kept.title),
                 attempts = 1 + CASE WHEN kept.fingerprint = excluded.fingerprint THEN kept.attempts ELSE 0 END,
                 retry_at = %(now)s + (%(delays)s::interval[])[1 + least(%(last)s,

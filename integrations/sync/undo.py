@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from crm.feed import Actor
@@ -76,11 +77,15 @@ class Asked:
 
 @dataclass(slots=True)
 class Part:
-    """Some records of one stream, the one touched last first. done: what is asked for as it stands when this is done."""
+    """Some records of one stream, the one touched last first. done: what is asked for as it stands when this is done.
+
+    lines: how many of the run this takes off the rest.
+    """
 
     stream_id: UUID
     effects: list[Effects]
     done: Asked
+    lines: int
     strays: list[SyncLogLine] = field(default_factory=list)
 
 
@@ -96,17 +101,16 @@ def next_part(asked: Asked, size: int = LINES) -> Part | None:
 
 
 def _part(asked: Asked, size: int) -> Part | None:
-    lines = SyncLogLine.objects.filter(run=asked.run, action__in=netting.ACTIONS)
-    if asked.record_id:
-        lines = lines.filter(record_id=asked.record_id)
-    wanted = lines if asked.is_back else lines.filter(action="deleted")
-    before = wanted if asked.after is None else wanted.filter(pk__lt=asked.after)
-    found = list(before.order_by("-pk")[:size])
+    lines = _lines(asked)
+    places = (
+        _before(asked, lines).order_by("-pk").only("run_id", "stream_id", "record_id", "remote_id", "title", "action")
+    )
+    found = list(places[:size])
     if not found:
         return None
     _stream, same = next(groupby(found, key=lambda line: line.stream_id))
     newest = list(same)
-    part = Part(newest[0].stream_id, [], replace(asked, after=newest[-1].pk))
+    part = Part(newest[0].stream_id, [], replace(asked, after=newest[-1].pk), len(newest))
     groups = _whole(lines, newest, None if asked.is_back else "deleted", asked.after)
     if asked.run.undoes_id:
         groups = _of_the_undo(asked.run, part.stream_id, groups)
@@ -115,6 +119,18 @@ def _part(asked: Asked, size: int) -> Part | None:
     effects = [netting.net(group) for group in groups]
     part.effects = [one for one in effects if asked.is_back != (one.went("here") or one.went("there"))]
     return part
+
+
+def _lines(asked: Asked) -> QuerySet[SyncLogLine]:
+    """All that the run did, of what is asked for."""
+    lines = SyncLogLine.objects.filter(run=asked.run, action__in=netting.ACTIONS)
+    return lines.filter(record_id=asked.record_id) if asked.record_id else lines
+
+
+def _before(asked: Asked, lines: QuerySet[SyncLogLine]) -> QuerySet[SyncLogLine]:
+    """Those before the marker."""
+    wanted = lines if asked.is_back else lines.filter(action="deleted")
+    return wanted if asked.after is None else wanted.filter(pk__lt=asked.after)
 
 
 def _whole(lines: Any, newest: Sequence[SyncLogLine], action: str | None, after: int | None) -> list[list[SyncLogLine]]:
@@ -303,25 +319,33 @@ class Preview:
 
 
 def preview(asked: Asked, stores: dict[UUID, Store], limit: int, shown: int) -> Preview:
-    """Within a transaction of its own. limit: records looked at; shown: lines told of either kind."""
-    result = Preview()
-    while (part := next_part(asked)) is not None:
-        if result.counts["records"] >= limit:
+    """Within a transaction of its own, with a fixed number of queries per table and its kinds of effects.
+
+    limit: lines of the run looked at; shown: lines told of either kind.
+    """
+    result, looked = Preview(), 0
+    # as it is carried out: deletions first; but they do not use up what the rest is looked at with
+    for place, share in (asked, limit // 2), (replace(asked, is_back=True, after=None), limit):
+        if asked.field and not place.is_back:
+            continue
+        while looked < share and (part := _part(place, share - looked)) is not None:
+            looked, place = looked + part.lines, part.done
+            _look_at(result, place, part, stores.get(part.stream_id), shown)
+        if looked >= share and _before(place, _lines(place)).exists():
             result.whole = False
-            break
-        asked, store = part.done, stores.get(part.stream_id)
-        if store is None:
-            reason = _("its table does not take part at present")
-            left = [
-                Line("here", "left_out", one.record_id, one.remote_id, one.title, {}, reason) for one in part.effects
-            ]
-            done: list[Line] = []
-        else:
-            work = SetBack(store, asked.run, asked.by, asked.field, part.effects, None)
-            work.decide()
-            left, done = [*work.left, *_strays(part)], work.lines + work.to_come
-        _count(result, part, left, done, shown)
     return result
+
+
+def _look_at(result: Preview, asked: Asked, part: Part, store: Store | None, shown: int) -> None:
+    if store is None:
+        reason = _("its table does not take part at present")
+        left = [Line("here", "left_out", one.record_id, one.remote_id, one.title, {}, reason) for one in part.effects]
+        done: list[Line] = []
+    else:
+        work = SetBack(store, asked.run, asked.by, asked.field, part.effects, None)
+        work.decide()
+        left, done = [*work.left, *_strays(part)], work.lines + work.to_come
+    _count(result, part, left, done, shown)
 
 
 def _count(result: Preview, part: Part, left: list[Line], done: list[Line], shown: int) -> None:

@@ -44,7 +44,25 @@ def public_address(host: str, port: int) -> str:
         raise httpcore.ConnectError(f"the name {host} cannot be found") from error
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        if not (getattr(ip, "ipv4_mapped", None) or ip).is_global:
+        if not is_public(ipaddress.ip_address(address.partition("%")[0])):
             raise PrivateAddress(f"{host} is at a private address, which is refused")
     return addresses[0]
+
+
+#: NAT64 (RFC 6052): a gateway sends on to the IPv4 address in the last 32 bits.
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Also by the IPv4 address that may be wrapped in it, where a gateway unwraps it. Multicast is "global" to Python."""
+    if isinstance(ip, ipaddress.IPv6Address):
+        wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in NAT64:
+            wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if wrapped is not None:
+            return is_public(wrapped)
+        if (
+            ip.is_site_local
+        ):  # given up as a kind, and used inside of organisations all the same; "global" to Python, too
+            return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved)

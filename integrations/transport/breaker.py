@@ -46,19 +46,24 @@ class Breaker:
     def __init__(self, storage: Storage, name: str) -> None:
         self.storage, self.name = storage, name
         self._failures, self._open = f"breaker/failures/{name}", f"breaker/open/{name}"
+        self._saw_none = False
 
     def ask(self) -> None:
         """Before a request. Raises Open. Of those who come when the pause is over, the first one tries for all."""
-        if self.storage.get(self._failures) < TRIPS_AFTER:
+        failures = self.storage.get(self._failures)
+        self._saw_none = not failures
+        if failures < TRIPS_AFTER:
             return
         if self.storage.incr(self._open, OPEN_SECONDS) > 1:
             raise Open(f"{self.name} has not answered for a while; it is asked again soon", self._left() or 1.0)
 
     def answered(self) -> None:
-        if self.storage.get(self._failures):
+        """What failed since `ask` saw no failure is forgiven by the next answer: one look for each request is enough."""
+        if not self._saw_none and self.storage.get(self._failures):
             self.reset()
 
     def failed(self) -> None:
+        self._saw_none = False
         failures = self.storage.incr(self._failures, FORGET_SECONDS)
         if failures == TRIPS_AFTER:
             self.storage.incr(self._open, OPEN_SECONDS)

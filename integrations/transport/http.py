@@ -13,6 +13,7 @@ What is repeated, and what never is:
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections import deque
@@ -142,6 +143,7 @@ class Transport:
         self.stats = Stats()
         self.on_close: Callable[[Stats], None] | None = None
         self._skipped = 0.0
+        self._fastest = math.inf  # seconds from sending to answer
         self._settled: deque[Settled] = deque(maxlen=KEPT_ANSWERS)
         self.failures: deque[Failure] = deque(maxlen=KEPT_FAILURES)
         self._inner = _connections(httpx.URL(self.base_url), allow_private)
@@ -152,6 +154,12 @@ class Transport:
         if self.on_close:
             self.on_close(self.stats)
             self.on_close = None  # whoever closes twice is counted once
+
+    def belongs_to(self, account: str) -> None:
+        """Whose credential it is is known now: what it has asked so far counts in the bucket of this name, too."""
+        if account != self.bucket:
+            self.limiter.carry(self.bucket, account, self.limits, self._take_settled())
+            self.bucket = account
 
     # --- one request, until there is an answer or a reason ----------------------------------------------------------
 
@@ -186,14 +194,16 @@ class Transport:
     def _wait_for_turn(self, path: str) -> Booking:
         waited = 0.0
         while True:
-            settled = [self._settled.popleft() for _ in range(len(self._settled))]
-            turn = self.limiter.ask(self.bucket, self.limits, path, self.priority, settled)
+            turn = self.limiter.ask(self.bucket, self.limits, path, self.priority, self._take_settled())
             if isinstance(turn, Booking):
                 return turn
             if waited + turn > self.max_wait:
                 raise errors.RateLimited(f"everybody on {self.bucket} waits for {turn:.0f} s", retry_after=turn)
             waited += turn
             self._rest(turn)
+
+    def _take_settled(self) -> list[Settled]:
+        return [self._settled.popleft() for _ in range(len(self._settled))]
 
     def _rest(self, seconds: float) -> None:
         self.stats.rested(seconds)
@@ -244,7 +254,9 @@ class Transport:
         except (httpx.TransportError, UnreadableError) as cause:
             error = self._lost(request, write, cause)
             error.__cause__ = cause
-        self._settled.append(Settled.now(booking, sent.at))
+        if answer is not None and sent.at is not None:
+            self._fastest = min(self._fastest, time.monotonic() - sent.at)
+        self._settled.append(Settled.now(booking, sent.at, self._fastest if self._fastest < math.inf else 0.0))
         self.stats.answered(request, answer, error)
         if log.isEnabledFor(logging.DEBUG):
             status = answer.status_code if answer is not None else type(error).__name__

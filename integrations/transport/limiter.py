@@ -27,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A request that may go out now. at: by the store's clock; since: by this process's monotonic one."""
+    """A request that may go out now. at: by the store's clock; since: by this process's monotonic one, not later than `at`."""
 
     places: tuple[Place, ...]
     slots: tuple[int, ...]
@@ -37,17 +37,21 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A booking whose answer is here. Both times are by the store's clock, and surely not too early."""
+    """A booking whose answer is here. Both times are by the store's clock, and surely not too early.
+
+    fastest: the seconds from sending to answer of the fastest request to this provider.
+    """
 
     booking: Booking
     sent_at: float
     answered_at: float
+    fastest: float = 0.0
 
     @classmethod
-    def now(cls, booking: Booking, sent: float | None = None) -> Settled:
+    def now(cls, booking: Booking, sent: float | None = None, fastest: float = 0.0) -> Settled:
         """sent: by this process's monotonic clock; None where it never was, or is not known."""
         answered_at = booking.at + time.monotonic() - booking.since
-        return cls(booking, answered_at if sent is None else booking.at + sent - booking.since, answered_at)
+        return cls(booking, answered_at if sent is None else booking.at + sent - booking.since, answered_at, fastest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +85,23 @@ class Limiter:
         asked = {place.key: place.limit for place in places}
         known = asked | {place.key: place.limit for one in settled for place in one.booking.places}
 
-        def step(found: Found, now: float) -> tuple[Changes, Booking | float]:
+        def step(found: Found, now: float) -> tuple[Changes, tuple[int, ...] | float]:
             buckets = {key: Bucket.load(found.get(key)) for key in known}
             for one in settled:
                 for place, slot in zip(one.booking.places, one.booking.slots, strict=True):
-                    buckets[place.key].settle(place.limit, slot, one.sent_at, one.answered_at)
+                    buckets[place.key].settle(place.limit, slot, one.sent_at, one.answered_at, one.fastest)
             waits = {key: buckets[key].wait(limit, priority, now) for key, limit in asked.items()}
-            result: Booking | float = max(waits.values())
+            result: tuple[int, ...] | float = max(waits.values())
             if result:
                 for key, wait in waits.items():
                     buckets[key].refuse(priority, wait, now)
             else:
-                slots = tuple(buckets[key].book(limit, priority, now) for key, limit in asked.items())
-                result = Booking(places, slots, now, since)
+                result = tuple(buckets[key].book(limit, priority, now) for key, limit in asked.items())
             kept = {key: (bucket.dump(), bucket.keep_seconds(known[key], now)) for key, bucket in buckets.items()}
             return kept, result
 
-        return self.store.change(sorted(known), step)
+        result, at = self.store.change(sorted(known), step)
+        return Booking(places, result, at, since) if isinstance(result, tuple) else result
 
     def pause(self, places: Sequence[Place], seconds: float) -> None:
         """Everybody in these buckets waits, all workers from their next look on."""
@@ -112,9 +116,33 @@ class Limiter:
 
         self.store.change(sorted(place.key for place in places), step)
 
+    def carry(self, unknown: str, account: str, limits: Sequence[RateLimit], settled: Iterable[Settled] = ()) -> None:
+        """Whose key it is is known now: what was booked under the key's name counts for its account, from now on and once.
+
+        Only of the limits that are about an account as a whole: to learn its name, nothing else is asked.
+        """
+        moves = list(zip(self._whole(unknown, limits), self._whole(account, limits), strict=True))
+        settled = tuple(settled)
+
+        def step(found: Found, now: float) -> tuple[Changes, None]:
+            kept = {}
+            for old, new in moves:
+                before, bucket = Bucket.load(found.get(old.key)), Bucket.load(found.get(new.key))
+                for one in settled:
+                    for place, slot in zip(one.booking.places, one.booking.slots, strict=True):
+                        if place == old:
+                            before.settle(place.limit, slot, one.sent_at, one.answered_at, one.fastest)
+                bucket.take_over(before)
+                kept[new.key] = (bucket.dump(), bucket.keep_seconds(new.limit, now))
+                kept[old.key] = (Bucket().dump(), 1.0)
+            return kept, None
+
+        if moves:
+            self.store.change(sorted(place.key for pair in moves for place in pair), step)
+
     def look(self, account: str, limits: Sequence[RateLimit]) -> list[Fill]:
         """How full the buckets are that belong to the account as a whole, in the order of the limits."""
-        places = [place for limit in limits if not limit.path for place in self.places(account, [limit])]
+        places = self._whole(account, limits)
         found, now = self.store.read([place.key for place in places])
         fills = []
         for place in places:
@@ -123,6 +151,9 @@ class Limiter:
             bucket.forget(place.limit, now)
             fills.append(Fill(place.limit, bucket.used(), paused))
         return fills
+
+    def _whole(self, account: str, limits: Sequence[RateLimit]) -> list[Place]:
+        return [place for limit in limits if not limit.path for place in self.places(account, [limit])]
 
     @staticmethod
     def places(account: str, limits: Sequence[RateLimit], path: str = "") -> tuple[Place, ...]:

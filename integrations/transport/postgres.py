@@ -27,15 +27,24 @@ DROP_TABLE = "DROP TABLE IF EXISTS public.transport_state"
 
 SWEEP_SECONDS = 600
 TRUSTED_SECONDS = 10.0  # a connection that worked so recently is used without a look
-LOCK = (
-    "SELECT key, CASE WHEN expires_at > now() THEN value ELSE '' END, extract(epoch FROM clock_timestamp())::float8"
-    " FROM public.transport_state WHERE key = ANY(%s) ORDER BY key FOR UPDATE"
-)
+SEEN_KEYS = 1000  # whose values are remembered from the last time
+RIGHT_SECONDS = 1.0  # the clock that goes on here may be off by so much
 MAKE = "INSERT INTO public.transport_state (key) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
-WRITE = (
-    "UPDATE public.transport_state AS old SET value = new.value, expires_at = now() + new.seconds * interval '1 second'"
-    " FROM unnest(%s::text[], %s::text[], %s::float8[]) AS new (key, value, seconds) WHERE old.key = new.key"
+#: All rows or none, and only if they hold what the decision was made from, at about the time it was made for; answers what they
+#: held, and the time. The lock comes before the comparison, so of two that come at once the second sees what the first wrote.
+EXCHANGE = """
+WITH new AS (
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::float8[]) AS new (key, was, value, seconds)
+), old AS MATERIALIZED (
+    SELECT key, value FROM public.transport_state WHERE key = ANY(%s) ORDER BY key FOR UPDATE
+), written AS (
+    UPDATE public.transport_state AS state SET value = new.value, expires_at = now() + new.seconds * interval '1 second'
+    FROM new WHERE state.key = new.key AND abs(extract(epoch FROM clock_timestamp()) - %s) < %s
+    AND (SELECT count(*) FROM old JOIN new USING (key) WHERE old.value = new.was) = %s
+    RETURNING state.key
 )
+SELECT old.key, old.value, extract(epoch FROM clock_timestamp())::float8, (SELECT count(*) FROM written) FROM old
+"""
 READ = (
     "SELECT coalesce(jsonb_object_agg(key, value), '{}'), extract(epoch FROM clock_timestamp())::float8"
     " FROM public.transport_state WHERE key = ANY(%s) AND expires_at > now()"
@@ -50,20 +59,37 @@ class PostgresStore(Store):
         self._connections = Connections(connect)
         self.counters = PostgresCounters(self._connections)
         self._swept_at = time.monotonic()
+        self._seen: dict[str, str] = {}
+        self._ahead = 0.0  # of the database's clock, before this process's monotonic one
 
-    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> T:
+    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> tuple[T, float]:
+        """One statement, where nobody else has written since the last time: the step decides from what was seen then, by a clock
+        that went on here. Else that statement writes nothing, tells how things stand, and the step decides again.
+        """
+        found = {key: self._seen.get(key) for key in keys}
         with self._connections.one() as db:
             self._sweep(db)
-            with db.transaction():
-                rows = db.execute(LOCK, [keys]).fetchall()
-                if len(rows) < len(keys):
-                    db.execute(MAKE, [keys])
-                    rows = db.execute(LOCK, [keys]).fetchall()
-                # The time may be from before the wait for the lock: too early is safe, nothing is free sooner by it.
-                changes, result = step({key: text for key, text, _now in rows}, rows[0][2])
+            while True:
+                now = (
+                    time.monotonic() + self._ahead
+                )  # early by what the last answer took: nothing is free sooner by that
+                changes, result = step(found, now)
                 texts, seconds = zip(*changes.values(), strict=True)
-                db.execute(WRITE, [list(changes), list(texts), list(seconds)])
-                return result
+                new = [list(changes), [found[key] for key in changes], list(texts), list(seconds)]
+                rows = db.execute(EXCHANGE, [*new, list(keys), now, RIGHT_SECONDS, len(changes)]).fetchall()
+                found = dict.fromkeys(keys) | {row[0]: row[1] for row in rows}
+                if rows:
+                    self._ahead = rows[0][2] - time.monotonic()
+                    if rows[0][3]:
+                        self._remember({key: text for key, (text, _seconds) in changes.items()})
+                        return result, rows[0][2]
+                if len(rows) < len(keys):
+                    db.execute(MAKE, [list(keys)])
+
+    def _remember(self, written: dict[str, str]) -> None:
+        if len(self._seen) > SEEN_KEYS:
+            self._seen.clear()
+        self._seen |= written
 
     def read(self, keys: Sequence[str]) -> tuple[Found, float]:
         with self._connections.one() as db:

@@ -25,10 +25,11 @@ class Store(ABC):
     counters: Storage
 
     @abstractmethod
-    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> T:
-        """Read the keys, hand them with the time to `step`, write its changes; answers what it answers beside them.
+    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> tuple[T, float]:
+        """Read the keys, hand them with the time to `step`, write its changes; answers what it answers beside them, and when.
 
-        The time is in seconds since 1970, on one clock for all workers. `step` may be called more than once.
+        The time is in seconds since 1970, on one clock for all workers: that of the step may be a little early, that of the
+        answer is not. `step` may be called more than once.
         """
 
     @abstractmethod
@@ -49,11 +50,12 @@ class MemoryStore(Store):
         self._kept: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> T:
+    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> tuple[T, float]:
         with self._lock:
-            changes, result = step(self._kept, self._clock())
+            now = self._clock()
+            changes, result = step(self._kept, now)
             self._kept |= {key: text for key, (text, _seconds) in changes.items()}
-            return result
+            return result, now
 
     def read(self, keys: Sequence[str]) -> tuple[Found, float]:
         return self._kept, self._clock()
@@ -72,7 +74,7 @@ class RedisStore(Store):
         self.counters = RedisStorage(url)
         self._redis: Any = self.counters.storage
 
-    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> T:
+    def change(self, keys: Sequence[str], step: Callable[[Found, float], tuple[Changes, T]]) -> tuple[T, float]:
         from redis import WatchError
 
         names = [self.PREFIX + key for key in keys]
@@ -80,14 +82,15 @@ class RedisStore(Store):
             while True:
                 try:
                     pipe.watch(*names)
-                    changes, result = step(self._found(keys, pipe.mget(names)), _seconds(pipe.time()))
+                    found, now = self._found(keys, pipe.mget(names)), _seconds(pipe.time())
+                    changes, result = step(found, now)
                     pipe.multi()
                     for key, (text, seconds) in changes.items():
                         pipe.set(self.PREFIX + key, text, px=int(seconds * 1000))
                     pipe.execute()
                 except WatchError:
                     continue
-                return result
+                return result, now
 
     def read(self, keys: Sequence[str]) -> tuple[Found, float]:
         found = self._redis.mget([self.PREFIX + key for key in keys]) if keys else []

@@ -1,9 +1,10 @@
 """How full a rate limit is and when the next request may go: pure arithmetic on one bucket's state, no clock, no store.
 
 A provider counts a request when it arrives, and we only know that this was after it was sent and before its answer. So a request
-fills the window until `seconds` after its answer, or after a tenth of the window since it was sent, whichever is sooner; while
-it is under way, half a window longer than that from its booking. Whatever a busy processor or a new connection does in between,
-the provider does not see more than its limit, and what is given away is what an answer takes.
+fills the window until `window` seconds after its answer. Where answers are always slow, arriving is the smallest part of it: of
+what the fastest answer took, no more than a tenth of the window counts. While it is under way, a request fills the window for
+half a window longer, from its booking. Whatever a busy processor, a lost packet or a new connection does in between, the provider
+does not see more than its limit, and what is given away is what an answer takes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 #: A window is counted in so many slots, so that 250,000 requests a day take no more room than five a second.
 SLOTS = 200
-#: As shares of the window, and in seconds at most: how long after it was sent a request has surely arrived, also when its answer
-#: takes longer; and how long one that nobody has told of any more is thought to be under way.
+#: As shares of the window, and in seconds at most: in what time a request arrives where nothing holds it up; and how long one
+#: that nobody has told of any more is thought to be under way.
 ARRIVES, UNDER_WAY, AT_MOST_SECONDS = 0.1, 0.5, 5.0
 #: A wait shorter than a timer's tick paces nothing and costs a system call.
 TICK_SECONDS = 0.002
@@ -61,7 +62,7 @@ class Bucket:
 
     def keep_seconds(self, limit: RateLimit, now: float) -> float:
         """After so long nothing in here says anything any more."""
-        return max(limit.seconds * 2, self.paused_until - now) + 2 * LATELY_SECONDS
+        return max(limit.window * 2, self.paused_until - now) + 2 * LATELY_SECONDS
 
     # --- asking ---------------------------------------------------------------------------------------------------------
 
@@ -99,11 +100,15 @@ class Bucket:
         self.expected[priority] = max(self.expected.get(priority, 0.0), now + LATELY_SECONDS)
         self.refused_since.pop(priority, None)
         self.booked_at = now
-        return self._add(_slot(limit, now + min(limit.seconds * UNDER_WAY, AT_MOST_SECONDS)))
+        return self._add(_slot(limit, now + min(limit.window * UNDER_WAY, AT_MOST_SECONDS)))
 
-    def settle(self, limit: RateLimit, slot: int, sent_at: float, answered_at: float) -> None:
-        """The answer is here: when the request had arrived is known better than when it was booked."""
-        arrived = _slot(limit, min(answered_at, sent_at + min(limit.seconds * ARRIVES, AT_MOST_SECONDS)))
+    def settle(self, limit: RateLimit, slot: int, sent_at: float, answered_at: float, fastest: float = 0.0) -> None:
+        """The answer is here: when the request had arrived is known better than when it was booked.
+
+        fastest: seconds that answers take where nothing holds them up. What this one took longer may have been on its way there.
+        """
+        back = max(0.0, fastest - limit.window * ARRIVES)
+        arrived = _slot(limit, min(answered_at - back, sent_at + AT_MOST_SECONDS))
         if self.counts.get(slot):
             self.counts[slot] -= 1
         elif arrived <= slot:
@@ -114,6 +119,13 @@ class Bucket:
         """The provider said so. A shorter pause never cuts a longer one."""
         self.paused_until = max(self.paused_until, until)
 
+    def take_over(self, other: Bucket) -> None:
+        """What was counted and asked for there counts here as well: at the provider both are one."""
+        for slot, number in other.counts.items():
+            self.counts[slot] = self.counts.get(slot, 0) + number
+        self.booked_at = max(self.booked_at, other.booked_at)
+        self.pause(other.paused_until)
+
     # --- inside ---------------------------------------------------------------------------------------------------------
 
     def _add(self, slot: int) -> int:
@@ -121,8 +133,8 @@ class Bucket:
         return slot
 
     def forget(self, limit: RateLimit, now: float) -> None:
-        width = limit.seconds / SLOTS
-        self.counts = {slot: n for slot, n in self.counts.items() if n and slot * width + limit.seconds > now}
+        width = limit.window / SLOTS
+        self.counts = {slot: n for slot, n in self.counts.items() if n and slot * width + limit.window > now}
         self.expected = {one: until for one, until in self.expected.items() if until > now}
         self.refused_since = {one: at for one, at in self.refused_since.items() if one in self.expected}
 
@@ -131,12 +143,12 @@ class Bucket:
         for slot in sorted(self.counts):
             places -= self.counts[slot]
             if places <= 0:
-                return slot * limit.seconds / SLOTS + limit.seconds
+                return slot * limit.window / SLOTS + limit.window
         return math.inf
 
     def _reserved(self, limit: RateLimit, priority: int, now: float) -> tuple[int, float]:
         """How many requests are left to those who go first, and until when that surely holds."""
-        patience = max(PATIENCE_SECONDS, PATIENCE_REQUESTS * limit.seconds / limit.requests)
+        patience = max(PATIENCE_SECONDS, PATIENCE_REQUESTS * limit.window / limit.requests)
 
         def place(one: int) -> tuple[bool, int]:
             return now - self.refused_since.get(one, now) < patience, one
@@ -150,7 +162,7 @@ class Bucket:
 
 
 def _slot(limit: RateLimit, at: float) -> int:
-    return math.ceil(at * SLOTS / limit.seconds)
+    return math.ceil(at * SLOTS / limit.window)
 
 
 def _numbered(told: dict[str, Any]) -> dict[int, Any]:

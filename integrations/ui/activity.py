@@ -13,8 +13,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from integrations.models import IntegrationInstance, SyncLog, SyncLogLine
-from integrations.ui import picture, undoing, words
+from crm import listing
+from integrations.models import IntegrationInstance, Status, SyncLog, SyncLogLine
+from integrations.services import run_lines
+from integrations.ui import picture, problems, undoing, words
+from integrations.ui.living import live_progress
+from integrations.ui.pages import is_id
 from integrations.ui.paging import by_id, newest_first
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
@@ -78,18 +82,48 @@ def took(run: SyncLog) -> str:
 
 
 def runs(query: Mapping[str, str]) -> dict[str, Any]:
-    """All connections' runs, a page of them."""
-    everything = query.get("all") == "1"
+    """All connections' runs, a page of them: those that did something, all, or those that failed; of one connection or of all."""
+    shown = query.get("show", "all" if query.get("all") == "1" else "")
+    chosen = {"show": shown if shown in ("all", "failed") else "", "tool": query.get("tool", "")}
+    chosen["tool"] = chosen["tool"] if is_id(chosen["tool"]) else ""
     found = SyncLog.objects.select_related("integration").defer("exchanges", "integration__credentials")
-    if not everything:
+    if chosen["show"] == "failed":
+        found = found.filter(state=SyncLog.State.FAILED)
+    elif not chosen["show"]:
         found = found.exclude(QUIET)
+    if chosen["tool"]:
+        found = found.filter(integration=UUID(chosen["tool"]))
     page = newest_first(found, "started_at", query.get("before", ""), RUNS)
     return {
         "rows": [_row(run, run.integration) for run in page.items],
-        "next": page.next,
-        "everything": everything,
+        "next": _activity(chosen | {"before": page.next}) if page.next else "",
+        "show": chosen["show"],
+        "kinds": [
+            {"label": label, "url": _activity(chosen | {"show": name}), "active": name == chosen["show"]}
+            for name, label in (("", _("What happened")), ("all", _("All runs")), ("failed", _("Failed")))
+        ],
+        "tools": _connections(chosen),
         "first": not query.get("before"),
     }
+
+
+def _activity(query: Mapping[str, str]) -> str:
+    kept = {name: value for name, value in query.items() if value}
+    return f"{reverse('activity:list')}?{urlencode(kept)}" if kept else reverse("activity:list")
+
+
+def _connections(chosen: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A filter for ui/_filters.html, where there are several to choose from."""
+    options = [
+        {"label": name, "url": _activity({**chosen, "tool": str(pk)}), "active": str(pk) == chosen["tool"]}
+        for pk, name in IntegrationInstance.objects.values_list("pk", "name")
+    ]
+    if len(options) < 2:
+        return []
+    value = next((one["label"] for one in options if one["active"]), "")
+    return [
+        {"label": _("Connection"), "value": value, "clear_url": _activity({**chosen, "tool": ""}), "options": options}
+    ]
 
 
 # --- one run ------------------------------------------------------------------------------------------------------------
@@ -106,6 +140,14 @@ def of_run(run: SyncLog, chosen: dict[str, str]) -> dict[str, Any]:
         "integration": run.integration,
         "glyph": GLYPHS[run.state],
         "is_busy": run.state in (states.ASKED, states.RUNNING),
+        "progress": live_progress(run) if run.state == states.RUNNING else None,
+        "groups": problems.shown(run_lines.causes(run)) if run.counts.get("set_aside") else [],
+        "q": chosen["q"],
+        "chosen_action": chosen["action"],
+        "chosen_side": chosen["side"],
+        "csv_url": _link(run, chosen, "connections:run_csv"),
+        "may_retry": run.state in (states.FAILED, states.CANCELLED) and run.integration.status == Status.ACTIVE,
+        "retry_url": reverse("connections:run_retry", args=[run.integration_id, run.pk]),
         "sentence": _words(run, provider.name),
         "trigger": words.trigger(run.trigger),
         "took": took(run),
@@ -126,11 +168,15 @@ def of_run(run: SyncLog, chosen: dict[str, str]) -> dict[str, Any]:
 def wanted(query: Mapping[str, str]) -> dict[str, str]:
     """The filters of a run's address; what means nothing is left out."""
     action, side = query.get("action", ""), query.get("side", "")
-    return {"action": action if action in ACTIONS else "", "side": side if side in ("here", "there") else ""}
+    return {
+        "action": action if action in ACTIONS else "",
+        "side": side if side in ("here", "there") else "",
+        "q": listing.plain(query.get("q", ""))[:100],
+    }
 
 
-def _link(run: SyncLog, chosen: Mapping[str, str]) -> str:
-    here = reverse("connections:run", args=[run.integration_id, run.pk])
+def _link(run: SyncLog, chosen: Mapping[str, str], name: str = "connections:run") -> str:
+    here = reverse(name, args=[run.integration_id, run.pk])
     query = urlencode({name: value for name, value in chosen.items() if value})
     return f"{here}?{query}" if query else here
 
@@ -148,10 +194,15 @@ def _filters(run: SyncLog, chosen: dict[str, str], provider: str) -> list[dict[s
         "set_aside": _("Set aside"),
         "left_out": _("Left as it is"),
     }
-    present = set(SyncLogLine.objects.filter(run=run).order_by("action").values_list("action", flat=True).distinct())
-    chips = [{"label": _("All"), "url": _link(run, {}), "active": not any(chosen.values())}]
+    present = run_lines.actions(run, ACTIONS)
+    keep = {"q": chosen["q"]}
+    chips = [{"label": _("All"), "url": _link(run, keep), "active": not (chosen["action"] or chosen["side"])}]
     chips += [
-        {"label": label, "url": _link(run, {"action": kind}), "active": kind == chosen["action"] and not chosen["side"]}
+        {
+            "label": label,
+            "url": _link(run, keep | {"action": kind}),
+            "active": kind == chosen["action"] and not chosen["side"],
+        }
         for kind, label in kinds.items()
         if kind in present
     ]
@@ -164,8 +215,9 @@ def _filters(run: SyncLog, chosen: dict[str, str], provider: str) -> list[dict[s
 
 def lines(run: SyncLog, chosen: dict[str, str], cursor: str, may_undo: bool = False) -> dict[str, Any]:
     """For _run_lines.html: a page of touched records with old and new."""
-    found = SyncLogLine.objects.filter(run=run, **{name: value for name, value in chosen.items() if value})
+    found = run_lines.chosen(run, chosen["action"], chosen["side"], chosen["q"])
     page = by_id(found.select_related("stream").defer("stream__schema", "before"), cursor, LINES)
+    run_lines.with_values(run, page.items)
     held: dict[str, list[dict[str, Any]]] = {}
     for line in page.items:
         for at in (0, 1):

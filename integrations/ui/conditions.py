@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -51,7 +51,11 @@ class Conditions:
     @classmethod
     def of(cls, stream: Stream) -> Conditions:
         """As they are saved."""
-        saved = stream.filters or {}
+        return cls.given(stream, stream.filters or {})
+
+    @classmethod
+    def given(cls, stream: Stream, saved: Mapping[str, Any]) -> Conditions:
+        """As Stream.filters holds them."""
         return cls(
             stream,
             {

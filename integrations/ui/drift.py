@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -14,9 +15,16 @@ from values import Type
 SHOWN = 10
 
 
+def told(stream: Stream) -> Iterator[tuple[dict[str, Any], str]]:
+    """({at, words, field}, kind), the newest first; needs no more of the stream than what it was told."""
+    for one in stream.drift[:SHOWN]:
+        yield {"at": parse_datetime(one["at"]), "words": _words(one), "field": one["field"]}, one["kind"]
+
+
 def news(stream: Stream) -> list[dict[str, Any]]:
-    """[{at, words}], the newest first."""
-    return [{"at": parse_datetime(one["at"]), "words": _words(one)} for one in stream.drift[:SHOWN]]
+    """[{at, words, field, can_map}]. can_map: it is new, there, and nobody has mapped it yet."""
+    there = {one["id"] for one in stream.schema.get("fields", ())} - {one.remote for one in stream.mappings.all()}
+    return [one | {"can_map": kind == "new" and one["field"] in there} for one, kind in told(stream)]
 
 
 def _words(one: dict[str, str]) -> str:

@@ -127,6 +127,14 @@ class FrequencyForm(RefusableForm):
             for value, label in Frequency.choices
         ]
 
+    def words_of(self, frequency: str) -> str:
+        return self._words(self.costs[frequency]) if frequency in self.costs else ""
+
+    def share_of(self, frequency: str) -> float | None:
+        """Per cent of what the tool allows in a day, at most 100."""
+        share = self.costs[frequency].share if frequency in self.costs else None
+        return None if share is None else min(share * 100, 100.0)
+
     def _words(self, cost: Cost) -> str:
         if cost.frequency == Frequency.MANUAL:
             return _("No call until somebody asks.")

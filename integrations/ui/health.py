@@ -8,11 +8,15 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from crm import registry
 from integrations.models import Direction, LeftOut, Stream
-from integrations.services import health
+from integrations.services import agreement, health
+from integrations.services.agreement import Day
 from integrations.services.connect import Refused
 from integrations.services.health import Counts, Row
+from integrations.ui import agreement as measured
 from integrations.ui.status import plural
 from integrations.ui.tools import tool
 
@@ -36,12 +40,32 @@ def context(stream: Stream, query: Mapping[str, str]) -> dict[str, Any]:
         "tabs": [
             {"label": label, "url": _link(stream, name), "active": name == chosen, "count": number}
             for name, label, number in (
-                ("in_step", _("In step"), counts.in_step),
+                ("in_step", ngettext("In step", "In step", counts.in_step), counts.in_step),
                 ("left_out", _("Left out"), counts.left_out),
                 ("failing", _("Failing"), counts.failing),
             )
         ],
         "empty": _empty(chosen),
+        "measured": _measured(stream),
+    }
+
+
+def _measured(stream: Stream) -> dict[str, Any] | None:
+    """What was found when pairs were last read on both sides; None before anybody has looked."""
+    kept = agreement.of_stream(stream)
+    if not kept:
+        return None
+    days = [Day(one.day, one.seen, one.agree, one.moving, len(one.differ)) for one in reversed(kept)]
+    fields = registry.entity(stream.entity).fields
+    return measured.shown(days, str(stream.pk)) | {
+        "pairs": [
+            {
+                "title": one["title"] or _("without a name"),
+                "url": reverse("records:detail", args=[stream.entity, one["record_id"]]) if one["record_id"] else "",
+                "fields": ", ".join(fields[name].label if name in fields else name for name in one["fields"]),
+            }
+            for one in kept[0].differ
+        ],
     }
 
 
@@ -112,9 +136,9 @@ def _aside(row: Row) -> int | None:
 def _parts(counts: Counts) -> list[dict[str, Any]]:
     """For the bar: shares of 100, each at least visible."""
     named = (
-        ("in_step", _("in step"), counts.in_step),
+        ("in_step", ngettext("in step", "in step", counts.in_step), counts.in_step),
         ("waiting", _("on their way"), counts.waiting),
-        ("left_out", _("left out"), counts.left_out),
+        ("left_out", ngettext("left out", "left out", counts.left_out), counts.left_out),
         ("failing", _("failing"), counts.failing),
     )
     shown = [(key, label, number) for key, label, number in named if number]

@@ -6,29 +6,33 @@ The form's state travels in its own fields (remote, local, direction, row, was: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from crm import registry
 from integrations.adapters import errors
 from integrations.adapters.base import Field as RemoteField
 from integrations.adapters.registry import adapter_class
 from integrations.models import FieldMapping, Stream
+from integrations.services import edits, samples, streams
 from integrations.services import preview as previewing
-from integrations.services import samples, streams
 from integrations.services.connect import Refused
 from integrations.services.suggestions import seen
 from integrations.sync import mapping
 from integrations.sync.fields import schema_of
 from integrations.sync.mapping import type_words
-from integrations.sync.transforms import wanted_steps
-from integrations.ui import transforms
+from integrations.sync.transforms import TRANSFORMS, cleaned, wanted_steps
+from integrations.sync.transforms.base import Mismatch
+from integrations.ui import drift, transforms, words
 from integrations.ui.shown import Shown
+from integrations.ui.tools import tool
 from values import Type
 
 #: The order in which the button in the middle turns.
@@ -53,6 +57,8 @@ class Mapper:
     choices: list[Choice]
     entity: registry.Entity
     error: str = ""
+    said: str = ""  # what an edit did, for those who do not see it
+    focus: str = ""  # id of the control that takes the focus, where the one that was pressed is gone
     reasons: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +77,12 @@ class Mapper:
         ):  # the engine keeps the fields as they were; show what is there
             mapper.try_refresh()
         return mapper
+
+    @classmethod
+    def drafted(cls, stream: Stream, data: list[list[Any]]) -> Mapper:
+        """As somebody left it, unsaved: what `draft` answered."""
+        _see_what_went(stream)
+        return cls(stream, [Choice(*one) for one in data], registry.entity(stream.entity))
 
     @classmethod
     def posted(cls, stream: Stream, data: QueryDict) -> Mapper:
@@ -105,14 +117,22 @@ class Mapper:
     # --- edits ----------------------------------------------------------------------------------------------------
 
     def do(self, what: str) -> None:
-        """turn:<remote>, in:<remote>, remove:<remote>, drop:<step>:<remote>, create:<local>, suggest, refresh. Raises Refused."""
+        """turn:<remote>, in, remove, map; drop:<step>:<remote>, up, down; create:<local>; suggest, news, refresh.
+
+        Raises Refused.
+        """
         verb, _colon, target = what.partition(":")
-        edit = {"turn": self._turn, "in": self._only_in, "remove": self._remove, "drop": self._drop,
-                "create": self._create}.get(verb)  # fmt: skip
+        by_row: dict[str, Callable[[str], None]] = {
+            "turn": self._turn, "in": self._only_in, "remove": self._remove, "map": self._map, "drop": self._drop,
+            "up": partial(self._move, -1), "down": partial(self._move, 1), "create": self._create,
+        }  # fmt: skip
+        edit = by_row.get(verb)
         if edit:
             edit(target)
         elif verb == "suggest":
             self._suggest()
+        elif verb == "news":
+            self._map_news()
         elif verb == "refresh":
             streams.refresh_schema(self.stream)
             self._described_anew()
@@ -133,34 +153,117 @@ class Mapper:
             if one.local
         ]
 
+    # --- beside somebody else ---------------------------------------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """As services/edits.py compares mappings."""
+        return {one.remote: self._settings(one) for one in self.choices if one.local}
+
+    def draft(self) -> list[list[Any]]:
+        return [[one.remote, one.local, one.direction, one.options] for one in self.choices if one.local]
+
+    def _settings(self, one: Choice) -> dict[str, Any]:
+        described, options = self.entity.fields.get(one.local), one.options
+        if described:
+            with suppress(Mismatch):  # what cannot be is told when it is saved
+                options = cleaned(options, self.remotes[one.remote].type, described.type)
+        return edits.mapped(one.local, one.direction, options)
+
+    def take(self, merged: Mapping[str, Any]) -> None:
+        """Pairs as `settings` has them."""
+        for one in self.choices:
+            taken = merged.get(one.remote) or {"local": "", "direction": one.direction, "options": {}}
+            one.local, one.direction, one.options = taken["local"], taken["direction"], taken["options"]
+
+    def name_of(self, remote: str) -> str:
+        return self.remotes[remote].name if remote in self.remotes else remote
+
+    def words(self, remote: str, setting: Mapping[str, Any] | None) -> str:
+        """One pair in a few words."""
+        if not setting:
+            return _("Not kept in step")
+        described = self.entity.fields.get(setting["local"])
+        steps = [TRANSFORMS[step["name"]].label for step in wanted_steps(setting["options"])]
+        way = words.direction(setting["direction"], tool(self.stream.integration.provider).name)
+        return " · ".join(str(part) for part in (described.label if described else setting["local"], way, *steps))
+
+    # --- single edits -----------------------------------------------------------------------------------------------
+
     def _turn(self, remote: str) -> None:
         for one in self.choices:
             if one.remote == remote:
                 ways = [way for way in TURNS if way in self._fit(one).directions] or [one.direction]
                 one.direction = ways[(ways.index(one.direction) + 1) % len(ways)] if one.direction in ways else ways[0]
+                self._tell(remote)
 
     def _only_in(self, remote: str) -> None:
         for one in self.choices:
             if one.remote == remote and "import" in self._fit(one).directions:
                 one.direction = "import"
+                self._tell(remote)
 
     def _remove(self, remote: str) -> None:
+        paired = [one.remote for one in self.choices if one.local]
         for one in self.choices:
             if one.remote == remote:
                 one.local, one.options = "", {}
+        if remote in paired:  # on to the row that takes its place
+            rest = paired[paired.index(remote) + 1 :] or paired[: paired.index(remote)][-1:]
+            self.focus = f"local-{rest[0] if rest else remote}"
+        self._tell(remote)
+
+    def _map(self, remote: str) -> None:
+        """As Raccord would: a field that is new there."""
+        found = next(iter(streams.suggested(self.stream, only=remote)), None)
+        taken = {one.local for one in self.choices if one.local}
+        for one in self.choices:
+            if one.remote == remote and not one.local and found and found.local not in taken:
+                one.local, one.direction, one.options = found.local, found.direction, found.options
+        self.focus = f"local-{remote}"
+        self._tell(remote)
+
+    def _tell(self, remote: str) -> None:
+        one = next((choice for choice in self.choices if choice.remote == remote), None)
+        setting = self._settings(one) if one and one.local else None
+        self.said = f"{self.name_of(remote)}: {self.words(remote, setting)}"
 
     def _drop(self, target: str) -> None:
         """Take one step away."""
+        self._rearrange(target, lambda steps, at: steps[:at] + steps[at + 1 :])
+        number, _colon, remote = target.partition(":")
+        for row, one in enumerate(self.choices):
+            if one.remote == remote:
+                left = len(wanted_steps(one.options))
+                self.focus = f"drop-{row}-{min(int(number), left - 1)}" if left and number.isdecimal() else f"add-{row}"
+
+    def _move(self, by: int, target: str) -> None:
+        """Let one step come earlier (-1) or later (1)."""
+
+        def moved(steps: list[dict[str, Any]], at: int) -> list[dict[str, Any]]:
+            rest = steps[:at] + steps[at + 1 :]
+            to = min(max(at + by, 0), len(rest))
+            ends = {0: "down", len(rest): "up"}  # where there is one button only
+            self.focus = f"{ends.get(to, 'up' if by < 0 else 'down')}-{{row}}-{to}"
+            return [*rest[:to], steps[at], *rest[to:]]
+
+        self._rearrange(target, moved)
+        remote = target.partition(":")[2]
+        row = next((row for row, one in enumerate(self.choices) if one.remote == remote), 0)
+        self.focus = self.focus.format(row=row)
+
+    def _rearrange(self, target: str, change: Callable[[list[dict[str, Any]], int], list[dict[str, Any]]]) -> None:
+        """target: "<number of the step>:<remote>"."""
         number, _colon, remote = target.partition(":")
         for one in self.choices:
-            if one.remote == remote:
-                steps = wanted_steps(one.options)
-                kept = [step for at, step in enumerate(steps) if str(at) != number]
+            steps = wanted_steps(one.options)
+            if one.remote == remote and number.isdecimal() and int(number) < len(steps):
+                kept = change(steps, int(number))
                 one.options = {
                     name: value for name, value in one.options.items() if name not in ("values", "transforms")
                 }
                 one.options |= {"transforms": kept} if kept else {}
         self._complete()
+        self._tell(remote)
 
     def _create(self, local: str) -> None:
         described = self.entity.fields.get(local)
@@ -173,14 +276,32 @@ class Mapper:
         for one in self.choices:
             if one.remote == made:
                 one.local, one.direction = local, (self._fit(one, local).directions or ("both",))[0]
+                self.focus = f"local-{one.remote}"
+                self._tell(one.remote)
 
     def _suggest(self) -> None:
+        before = self._number()
         taken = {one.local for one in self.choices if one.local}
         by_remote = {one.remote: one for one in self.choices}
         for found in streams.suggested(self.stream):
             one = by_remote.get(found.remote)
             if one and not one.local and found.local not in taken:
                 one.local, one.direction, one.options = found.local, found.direction, found.options
+        self._tell_number(self._number() - before)
+
+    def _map_news(self) -> None:
+        """As Raccord would: all fields that are new there."""
+        before = self._number()
+        for one in drift.news(self.stream):
+            if one["can_map"]:
+                self._map(one["field"])
+        self._tell_number(self._number() - before)
+
+    def _number(self) -> int:
+        return sum(bool(one.local) for one in self.choices)
+
+    def _tell_number(self, number: int) -> None:
+        self.said = ngettext("%(n)s field is mapped.", "%(n)s fields are mapped.", number) % {"n": number}
 
     def _described_anew(self) -> None:
         previewing.forget(self.stream)
@@ -212,15 +333,20 @@ class Mapper:
         self.reasons = {(s.remote, s.local): s.reason for s in streams.suggested(self.stream)}
         rows, examples, losses = looked.rows, self._samples(looked.rows), self._losses(looked.losses)
         mapped = [self._row(one, examples, losses) for one in self.choices if one.local]
+        lossy = sum(bool(row["losses"]) for row in mapped)
         return {
             "stream": self.stream,
             "error": self.error,
+            "said": self.said,
+            "focus": self.focus,
             "gone": [self._gone_name(one) for one in self.gone],
             "rows": mapped,
             "unmapped": [self._row(one, examples, losses) for one in self.choices if not one.local],
             "creatable": self._creatable(),
             "preview": self._table(rows),
             "preview_problem": problem,
+            "lossy": lossy,
+            "focus_unmapped": any(f"local-{one.remote}" == self.focus and not one.local for one in self.choices),
             "counts": {"mapped": len(mapped), "all": len(self.choices)},
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Q
@@ -14,13 +15,17 @@ from django.utils.translation import ngettext
 
 from integrations.models import Conflict, IntegrationInstance, RecordLink, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
-from integrations.services import failures, lifecycle, waiting
+from integrations.services import failures, given, lifecycle, waiting
+from integrations.services import problems as causes
 from integrations.services import standing as counting
-from integrations.ui import activity, hooks, incidents, plans, problems, status, usage, words
+from integrations.ui import agreement, hooks, incidents, past, plans, problems, status, usage, words
+from integrations.ui.activity import QUIET
+from integrations.ui.activity import rows as rows_of_runs
+from integrations.ui.living import live_progress
 from integrations.ui.tools import tool
 
 RUNS = 8
-SENT = ("created_there", "updated_there", "deleted_there")
+CAUSES = 5  # of what is set aside; the inbox has all
 
 
 def live(integration: IntegrationInstance) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def live(integration: IntegrationInstance) -> dict[str, Any]:
     return {
         "integration": integration,
         "standing": status.standing(integration, running, due, streams, left, _last(integration)),
-        "progress": _progress(running, integration, streams) if running else None,
+        "progress": _progress(running, integration) if running else None,
         "due": due,
     }
 
@@ -43,29 +48,15 @@ def _last(integration: IntegrationInstance) -> str:
     return ended.values_list("error_code", flat=True).first() or ""
 
 
-def _progress(run: SyncLog, integration: IntegrationInstance, streams: list[Stream]) -> dict[str, Any]:
-    phase = run.progress.get("phase", "")
-    sent = sum(run.counts.get(key, 0) for key in SENT)
-    left = RecordLink.objects.filter(stream__in=streams, dirty=True).count() if phase == "sending" else 0
+def _progress(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
     return {
         "run": run,
         "trigger": words.trigger(run.trigger),
-        "phase": words.phase(phase),
         "table": run.progress.get("stream", ""),
-        "read": _number(run.counts.get("read", 0)),
-        "rate": "" if phase == "sending" else _rate(run),
-        "sent": sent,
-        "all": sent + left if left else 0,
-        "left": ngettext("%(n)s left to send", "%(n)s left to send", left) % {"n": _number(left)} if left else "",
+        **live_progress(run),
         "totals": words.totals(run.counts, tool(integration.provider).name),
         "url": reverse("connections:run", args=[integration.pk, run.pk]),
     }
-
-
-def _rate(run: SyncLog) -> str:
-    seconds = max((timezone.now() - run.started_at).total_seconds(), 1)
-    rate = round(run.counts.get("read", 0) / seconds)
-    return _("%(n)s a second") % {"n": _number(rate)} if rate > 1 else ""
 
 
 def _number(number: int) -> str:
@@ -74,10 +65,10 @@ def _number(number: int) -> str:
 
 def context(integration: IntegrationInstance) -> dict[str, Any]:
     """For _overview.html."""
-    streams = list(integration.streams.prefetch_related("mappings"))
+    streams = list(integration.streams.select_related("integration").prefetch_related("mappings"))
     provider = tool(integration.provider)
     counts = counting.counts(stream.pk for stream in streams)
-    groups = counting.groups(streams)
+    groups = causes.of(streams, CAUSES + 1)
     return {
         "integration": integration,
         "tool": provider,
@@ -88,7 +79,10 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
             for stream in streams
             if stream.problem_code not in ("", integration.status_code)  # that one is told above
         ],
-        "groups": problems.shown(groups),
+        "groups": problems.shown(groups[:CAUSES]),
+        "all_causes": f"{reverse('inbox:list')}?{urlencode({'kind': 'problems', 'tool': integration.pk})}"
+        if len(groups) > CAUSES
+        else "",
         "incidents": incidents.shown([integration.provider]),
         "passing": _passing(integration, provider.name),
         "waits": _waits(integration, provider.name),
@@ -96,7 +90,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "plan": _plan(integration, provider.name),
         "is_catching_up": lifecycle.is_catching_up(integration),
         "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
-        "runs": activity.rows(integration.runs.exclude(activity.QUIET)[:RUNS], {integration.pk: integration}),
+        "runs": rows_of_runs(integration.runs.exclude(QUIET).defer("exchanges")[:RUNS], {integration.pk: integration}),
         "due": Due.objects.filter(pk=integration.pk).first(),
         "is_running": integration.runs.filter(state=SyncLog.State.RUNNING).exists(),
         "is_active": integration.status == Status.ACTIVE,
@@ -104,7 +98,19 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "frequency": integration.get_frequency_display(),
         "hooks": hooks.shown(integration),
         "usage": usage.shown(integration),
+        "agreement": agreement.of([integration.pk]).get(integration.pk),
+        "charts": past.of(integration, provider.name),
+        "failed": _failed(integration),
+        "waiting_count": waiting.count(integration.pk),
     }
+
+
+def _failed(integration: IntegrationInstance) -> dict[str, Any] | None:
+    """The last run that kept a request that failed; its page shows it, as it was sent and answered."""
+    run = integration.runs.exclude(exchanges=[]).defer("exchanges").order_by("-started_at").first()
+    if run is None:
+        return None
+    return {"at": run.started_at, "url": f"{reverse('connections:run', args=[integration.pk, run.pk])}#requests"}
 
 
 def _stream(stream: Stream, counts: counting.Counts, provider: str) -> dict[str, Any]:
@@ -222,4 +228,9 @@ def leaving(integration: IntegrationInstance) -> dict[str, Any]:
     links = RecordLink.objects.filter(
         Q(stream__integration=integration), remote_id__isnull=False, record_id__isnull=False
     )
-    return {"integration": integration, "tool": tool(integration.provider), "links": links.count()}
+    return {
+        "integration": integration,
+        "tool": tool(integration.provider),
+        "links": links.count(),
+        "given_url": given.url(integration),
+    }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 ACTIONS = ("created", "updated", "deleted", "restored")
 BETWEEN = ("linked", "unlinked", "conflict", "ambiguous", "set_aside", "left_out", "skipped")
@@ -20,7 +21,7 @@ def of(counts: Mapping[str, int], tool: str, link: Callable[[str, str], str]) ->
         "tool": tool,
         "rows": [row for row in rows if row["here"]["count"] or row["there"]["count"] or row["always"]],
         "between": [
-            {"key": key, "count": counts[key], "label": _between()[key], "url": link(key, "")}
+            {"key": key, "count": counts[key], "label": _between(counts[key])[key], "url": link(key, "")}
             for key in BETWEEN
             if counts.get(key)
         ],
@@ -28,11 +29,11 @@ def of(counts: Mapping[str, int], tool: str, link: Callable[[str, str], str]) ->
 
 
 def _row(action: str, counts: Mapping[str, int], most: int, link: Callable[[str, str], str]) -> dict[str, Any]:
-    label = {
-        "created": _("created"),
-        "updated": _("changed"),
-        "deleted": _("deleted"),
-        "restored": _("brought back"),
+    label = {  # of records, on both sides
+        "created": pgettext("records", "created"),
+        "updated": pgettext("records", "changed"),
+        "deleted": pgettext("records", "deleted"),
+        "restored": pgettext("records", "brought back"),
     }[action]
     sides = {}
     for side in ("here", "there"):
@@ -42,13 +43,13 @@ def _row(action: str, counts: Mapping[str, int], most: int, link: Callable[[str,
     return {"action": action, "label": label, "always": action != "restored", **sides}
 
 
-def _between() -> dict[str, str]:
+def _between(count: int) -> dict[str, str]:
     return {
-        "linked": _("paired"),
-        "unlinked": _("parted"),
-        "conflict": _("changed on both sides"),
+        "linked": ngettext("paired", "paired", count),
+        "unlinked": ngettext("parted", "parted", count),
+        "conflict": ngettext("changed on both sides", "changed on both sides", count),
         "ambiguous": _("with several possible partners"),
-        "set_aside": _("set aside with a reason"),
-        "left_out": _("left out"),
-        "skipped": _("left as they are"),
+        "set_aside": ngettext("set aside with a reason", "set aside with a reason", count),
+        "left_out": ngettext("left out", "left out", count),
+        "skipped": ngettext("left as it is", "left as they are", count),
     }

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import IntegrationInstance, Plan, PlanLine, Stream
-from integrations.services import plans
-from integrations.ui import picture, words
+from integrations.services import cost, plans
+from integrations.ui import effects, picture, words
 from integrations.ui.pages import is_id
 from integrations.ui.shown import Shown
 from integrations.ui.status import plural
@@ -44,6 +44,8 @@ def of(plan: Plan, query: Mapping[str, str]) -> dict[str, Any]:
         "is_busy": plan.state in (states.MAKING, states.APPROVED),
         "heading": heading(plan),
         "sentence": _sentence(plan, known),
+        "totals_words": _totals(plan, known),
+        "effort": _effort(plan) if plan.state == states.READY else "",
         "progress": _progress(plan, known.name),
         "picture": picture.of(
             plan.counts, known.name, lambda action, side: _link(plan, {"action": action, "side": side})
@@ -140,6 +142,21 @@ def _sentence(plan: Plan, known: Tool) -> str:
     return ""
 
 
+def _totals(plan: Plan, known: Tool) -> str:
+    """What it would do, in a sentence or two; that nothing is deleted is told, too."""
+    if plan.state != Plan.State.READY or not plan.counts:
+        return ""
+    told = words.sentence(words.expected(plan.counts, known.name)) + "."
+    deletes = plan.counts.get("deleted_here", 0) + plan.counts.get("deleted_there", 0)
+    return " ".join([told, _("Nothing is deleted.")]) if not deletes and _changes(plan.counts) else told
+
+
+def _effort(plan: Plan) -> str:
+    found = cost.of_plan(plan)
+    calls = ngettext("Takes about %(n)s call, %(time)s.", "Takes about %(n)s calls, %(time)s.", found.calls)
+    return calls % {"n": effects.number(found.calls), "time": effects.duration(found.seconds)}
+
+
 def _changes(counts: Mapping[str, int]) -> int:
     return sum(
         counts.get(f"{action}_{side}", 0) for action in picture.ACTIONS for side in ("here", "there")
@@ -166,10 +183,18 @@ def _streams(plan: Plan, streams: Mapping[Any, Stream], known: Tool) -> list[dic
             "summary": words.totals(one.get("counts", {}), known.name, words.planned),
             "url": _link(plan, {"stream": str(one["stream"])}),
             "problems": plans.problems(by_id[str(one["stream"])], one),
+            "mend_url": _mend_url(plan, one),
         }
         for one in plan.streams
         if str(one["stream"]) in by_id
     ]
+
+
+def _mend_url(plan: Plan, one: Mapping[str, Any]) -> str:
+    """Where what stays behind can be mended in the wizard: the mapping when a field is the cause, else the keys ("")."""
+    if not any(field for field, _reason, _number in one["reasons"]):
+        return ""
+    return reverse("connections:mapping", args=[plan.integration_id, one["stream"]])
 
 
 # --- filters ------------------------------------------------------------------------------------------------------------

@@ -6,24 +6,24 @@ without being saved, with and without JavaScript.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from crm import registry
-from integrations.models import Deletions, Direction, Drift, FieldMapping, Matching, Policy, Stream
+from integrations.models import Deletions, Direction, Drift, FieldMapping, Matching, Part, Policy, Stream
+from integrations.services import edits
 from integrations.services import filters as changing
 from integrations.services import rules as services
 from integrations.services.connect import Refused
 from integrations.services.streams import NUMBERS
 from integrations.sync.mapping import type_words
 from integrations.sync.match import KEYABLE
-from integrations.ui.conditions import Conditions
+from integrations.ui.conditions import Conditions, Row
 from integrations.ui.tools import tool
 
 CHOICES = ("direction", "policy", "matching", "deletions", "on_drift")
@@ -61,6 +61,25 @@ class Rules:
         )
 
     @classmethod
+    def drafted(cls, stream: Stream, data: Mapping[str, Any]) -> Rules:
+        """As somebody left them, unsaved: what `draft` answered."""
+        rows = {side: [Row(*row) for row in rows] for side, rows in data["conditions"].items()}
+        single = {name: (policy, critical) for name, (policy, critical) in data["fields"].items()}
+        conditions = Conditions(stream, rows)
+        return cls(stream, data["chosen"], data["numbers"], data["keys"], single, conditions)
+
+    def draft(self) -> dict[str, Any]:
+        return {
+            "chosen": self.chosen,
+            "numbers": self.numbers,
+            "keys": self.keys,
+            "fields": {name: list(one) for name, one in self.fields.items()},
+            "conditions": {
+                side: [[row.field, row.op, row.values] for row in rows] for side, rows in self.conditions.rows.items()
+            },
+        }
+
+    @classmethod
     def posted(cls, stream: Stream, data: QueryDict) -> Rules:
         """As they stand in the form."""
         return cls(
@@ -92,28 +111,49 @@ class Rules:
         else:
             self.conditions.do(verb, target)
 
-    def save(self) -> bool:
-        """Everything or nothing; the reasons stand in `errors`."""
-        numbers = self._numbers()
-        filters = self.conditions.wanted()
+    def is_whole(self) -> bool:
+        """Whether it can be saved at all; the reasons stand in `errors` and at the conditions."""
+        self._numbers()
+        self.conditions.wanted()
         if self.chosen["matching"] != Matching.CREATE_ONLY and not self.keys:
             self.errors["keys"] = _("Choose at least one field, or pair nothing.")
-        if self.errors or self.conditions.has_errors:
-            return False
-        fields = {name: {"policy": rule, "critical": alert} for name, (rule, alert) in self.fields.items()}
+        return not self.errors and not self.conditions.has_errors
+
+    def settings(self) -> dict[str, Any]:
+        """As services/edits.py compares rules. Of an alert that is as the entity says, it stays so."""
+        single = {}
+        for one in self.mappings:
+            policy, alert = self.fields.get(one.local, (one.policy, _is_critical(one, self.entity)))
+            critical = one.critical if alert == _is_critical(one, self.entity) else alert
+            single[f"field:{one.local}"] = {"policy": policy, "critical": critical}
+        return (
+            dict(self.chosen)
+            | {"match_fields": self.keys, "filters": self.conditions.wanted()}
+            | self._numbers()
+            | single
+        )
+
+    def save(self, settings: Mapping[str, Any], by: str, seen: int | None) -> bool:
+        """Everything or nothing. settings: as above. The reason of a refusal stands in `errors`."""
+        own = {name: settings[name] for name in (*CHOICES, "match_fields", *NUMBERS)}
+        fields = {
+            name.removeprefix("field:"): {"policy": value["policy"], "critical": value["critical"]}
+            for name, value in settings.items()
+            if name.startswith("field:")
+        }
         try:
-            with transaction.atomic():
-                services.change(self.stream, self.chosen | {"match_fields": self.keys} | numbers, self._changed(fields))
-                if filters != (self.stream.filters or {}):
-                    changing.change(self.stream, filters)
+            with edits.saving(self.stream, Part.RULES, by, seen):
+                services.change(self.stream, own, self._changed(fields))
+                if settings["filters"] != (self.stream.filters or {}):
+                    changing.change(self.stream, settings["filters"])
         except Refused as refused:
             self.errors[refused.field if refused.field in (*NUMBERS, "filters") else "form"] = str(refused)
             return False
         return True
 
     def _changed(self, fields: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Only what differs from the present: an alert that follows the entity goes on following it."""
-        now = {one.local: {"policy": one.policy, "critical": _is_critical(one, self.entity)} for one in self.mappings}
+        """Only what differs from the present."""
+        now = {one.local: {"policy": one.policy, "critical": one.critical} for one in self.stream.mappings.all()}
         return {
             name: {key: value for key, value in wanted.items() if value != now[name][key]}
             for name, wanted in fields.items()
@@ -129,6 +169,38 @@ class Rules:
             else:
                 self.errors[name] = _("A whole number from %(least)s to %(most)s.") % {"least": least, "most": most}
         return found
+
+    # --- beside somebody else ---------------------------------------------------------------------------------------
+
+    def name_of(self, setting: str) -> str:
+        if setting.startswith("field:"):
+            return self._label(setting.removeprefix("field:"))
+        return {
+            "direction": _("Direction"),
+            "policy": _("When both sides changed the same field"),
+            "matching": _("When records exist on both sides already"),
+            "match_fields": _("They belong together when they share"),
+            "deletions": _("When a record is deleted on one side"),
+            "on_drift": _("When a mapped field is gone"),
+            "brake_deletes": _("Delete at most"),
+            "brake_overwrites": _("Overwrite at most"),
+            "settle_seconds": _("While somebody is typing, wait"),
+            "filters": _("Which records take part?"),
+        }[setting]
+
+    def words(self, setting: str, value: Any) -> str:
+        choices: dict[str, Any] = {"direction": Direction, "policy": Policy, "matching": Matching,
+                                   "deletions": Deletions, "on_drift": Drift}  # fmt: skip
+        if setting in choices:
+            return str(choices[setting](value).label) if value else ""
+        if setting == "match_fields":
+            return ", ".join(self._label(name) for name in value or ())
+        if setting == "filters":
+            return " ".join(part["sentence"] for part in Conditions.given(self.stream, value or {}).context())
+        if setting.startswith("field:"):
+            rule = str(Policy(value["policy"]).label) if value and value["policy"] else _("As the table")
+            return ", ".join([rule, _("Always tell me")]) if value and value["critical"] else rule
+        return str(value)
 
     # --- what the page shows ----------------------------------------------------------------------------------------
 

@@ -17,14 +17,20 @@ from values import Type, Value
 class Shown:
     """Values of several entities. Two small queries per entity, one per kind of related record, one for the people."""
 
-    def __init__(self, held: Mapping[str, Iterable[dict[str, Value]]]) -> None:
-        """held: {entity: dicts of {field: value} that are going to be shown}."""
+    def __init__(
+        self, held: Mapping[str, Iterable[dict[str, Value]]], coming: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """held: {entity: dicts of {field: value} that are going to be shown}. coming: {entity: {id: name}} of records that are
+        not here yet."""
         self.people = People()
         self.entities: dict[str, Entity] = {name: registry.entity(name) for name in held if name in registry.ENTITIES}
         self._presenters = {
             name: present.Presenter(entity, self.people, _only_lists(entity, held[name]))
             for name, entity in self.entities.items()
         }
+        for presenter in self._presenters.values():
+            for target, names in (coming or {}).items():
+                presenter.titles[target] = dict(names) | presenter.titles.get(target, {})
 
     def label(self, entity: str, field: str) -> str:
         described = self.entities[entity].fields.get(field) if entity in self.entities else None

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -21,7 +22,7 @@ from integrations.models import Conflict, IntegrationInstance, LinkState, Record
 from integrations.scheduling.models import Due
 from integrations.services import failures, setup
 from integrations.services.failures import Effect
-from integrations.ui import words
+from integrations.ui import agreement, words
 from integrations.ui.tools import tool
 
 DAYS = 14
@@ -83,10 +84,12 @@ def standing(
     if troubled := next((stream for stream in streams if stream.problem_code), None):
         trouble = words.trouble(troubled.problem_code, troubled.problem_detail, provider)
         mended = mend(integration, trouble.mend, troubled)
-        return Standing("failing", f"{troubled.collection_name}: {trouble.title}.", mended)
+        told = _("%(table)s: %(title)s") % {"table": troubled.collection_name, "title": trouble.title}
+        return Standing("failing", f"{told}.", mended)
     if left.failing:
         sentence = ngettext("%(n)s thing needs a look.", "%(n)s things need a look.", left.failing)
-        return Standing("waiting", sentence % {"n": formats.number_format(left.failing, force_grouping=True)})
+        look = {"label": _("Look"), "url": f"{reverse('inbox:list')}?{urlencode({'tool': integration.pk})}"}
+        return Standing("waiting", sentence % {"n": formats.number_format(left.failing, force_grouping=True)}, look)
     if left.waiting:
         sentence = ngettext("%(n)s record waits to be sent.", "%(n)s records wait to be sent.", left.waiting)
         return Standing("waiting", sentence % {"n": formats.number_format(left.waiting, force_grouping=True)})
@@ -170,7 +173,9 @@ def progress(run: SyncLog) -> str:
     seen = ngettext("%(n)s record read", "%(n)s records read", read) % {
         "n": formats.number_format(read, force_grouping=True)
     }
-    return f"{where}: {step}, {seen}" if where else f"{step}, {seen}".capitalize()
+    if where:
+        return _("%(label)s: %(text)s") % {"label": where, "text": f"{step}, {seen}"}
+    return f"{step}, {seen}".capitalize()
 
 
 def covers(streams: Sequence[Stream], provider: str) -> str:
@@ -200,7 +205,7 @@ def _join(names: list[str]) -> str:
 
 
 def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict[str, Any]]:
-    """All connections (or these) as ui/_connection.html takes them: eight queries, however many there are."""
+    """All connections (or these) as ui/_connection.html takes them: nine queries, however many there are."""
     shown = list(IntegrationInstance.objects.all()) if integrations is None else list(integrations)
     ids = [one.pk for one in shown]
     running = {run.integration_id: run for run in SyncLog.objects.filter(integration__in=ids, state="running")}
@@ -211,14 +216,24 @@ def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict
     ended = SyncLog.objects.filter(integration__in=ids, ended_at__isnull=False)
     newest = ended.order_by("integration_id", "-started_at").distinct("integration_id")
     last = {run.integration_id: run for run in newest.only("integration_id", "ended_at", "error_code")}
-    days, left = _days(ids), unsettled(ids)
+    days, left, agree = _days(ids), unsettled(ids), agreement.of(ids)
 
     def stands(one: IntegrationInstance) -> Standing:
         mine = streams.get(one.pk, [])
         code = last[one.pk].error_code if one.pk in last else ""
         return standing(one, running.get(one.pk), due.get(one.pk), mine, left.get(one.pk, Unsettled()), code)
 
-    return [_row(one, stands(one), last[one.pk].ended_at if one.pk in last else None, days) for one in shown]
+    return [
+        _row(one, stands(one), last[one.pk].ended_at if one.pk in last else None, days) | _agreement(agree.get(one.pk))
+        for one in shown
+    ]
+
+
+def _agreement(found: dict[str, Any] | None) -> dict[str, Any]:
+    """Absent before the first sample: nothing is pretended."""
+    if found is None or found["percent"] is None:
+        return {"agreement": None}
+    return {"agreement": found["percent"], "agreement_words": found["words"], "agreement_chart": found["chart"]}
 
 
 def _row(one: IntegrationInstance, how: Standing, last: dt.datetime | None, days: dict[Any, Any]) -> dict[str, Any]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from integrations.adapters.base import Collection
 from integrations.models import IntegrationInstance, Stream
-from integrations.services import setup, streams, templates
+from integrations.services import connect, discovery, samples, setup, streams, templates
 from integrations.services.connect import Refused
+from integrations.services.samples import Size
 from integrations.ui.forms import entity_choices, suggest_entity
 from integrations.ui.status import plural
 from integrations.ui.tools import tool
@@ -36,9 +41,13 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
         "next_url": next((pair["url"] for pair in pairs), ""),
         "known": found is not None,
         "problem": problem,
-        "tables": [_shown(one, pairs) for one in free[:SHOWN]],
+        "tables": [_shown(integration, one, pairs) for one in free[:SHOWN]],
         "more": max(len(free) - SHOWN, 0),
         "entities": entity_choices(),
+        "lacks": [
+            {"name": one.name, "why": _(one.why), "needed": not one.optional}
+            for one in connect.not_granted(integration)
+        ],
         "can_make": bool(templates.offered(integration)),
         "can_resolve": streams.can_resolve(integration.provider),
         "q": wanted,
@@ -59,22 +68,52 @@ def _pairs(integration: IntegrationInstance) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(one: Collection, pairs: list[dict[str, Any]]) -> dict[str, Any]:
+def size(integration: IntegrationInstance, collection: str) -> dict[str, Any]:
+    """For _size.html; asks the tool. What it refuses to count stays without a number: the table is listed all the same."""
+    if collection not in {one.id for one in setup.known_tables(integration) or []}:
+        return {"words": "", "asked": True}
+    try:
+        return _size(discovery.size(integration, collection))
+    except Refused:
+        return {"words": _("not counted"), "asked": True}
+
+
+def _size(found: Size | None) -> dict[str, Any]:
+    if found is None:
+        return {"words": "", "asked": False}
+    number = formats.number_format(found.records, force_grouping=True)
+    if found.is_exact:
+        words_ = ngettext("%(n)s record", "%(n)s records", found.records)
+    else:
+        words_ = ngettext("more than %(n)s record", "more than %(n)s records", found.records)
+    return {"words": words_ % {"n": number}, "asked": True}
+
+
+def _shown(integration: IntegrationInstance, one: Collection, pairs: list[dict[str, Any]]) -> dict[str, Any]:
     same = [pair for pair in pairs if pair["stream"].collection == one.id]
     taken = {pair["stream"].entity for pair in same}
     return {
         "id": one.id,
         "name": one.name,
+        "query": urlencode({"collection": one.id}),
         "path": " / ".join(one.path),
         "url": one.url if one.url.startswith("https://") else "",
         "paired": ", ".join(pair["entity"] for pair in same),
         "entities": [choice for choice in entity_choices() if choice[0] not in taken],
         "suggested": suggest_entity(one),
+        "size": _size(samples.size(integration, one.id)),
     }
 
 
 def _speaks_of(one: Collection, wanted: str) -> bool:
     return wanted.casefold() in " ".join([one.name, *one.path]).casefold()
+
+
+def home(integration: IntegrationInstance) -> str:
+    """Where the tables are: in the wizard, or later."""
+    if integration.setup_step == "done":
+        return reverse("connections:tables", args=[integration.pk])
+    return reverse("connections:setup", args=[integration.pk, "map"])
 
 
 # --- from one mapping to the next ----------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import colorsys
 from dataclasses import dataclass
 from functools import cache
 
+from django.utils.translation import gettext as _
+
 from integrations.adapters.base import Manifest
 from integrations.adapters.registry import adapters
 
@@ -16,10 +18,18 @@ TONES = {"red": 5, "orange": 28, "yellow": 50, "green": 130, "teal": 180, "blue"
 @dataclass(frozen=True, slots=True)
 class Tool:
     slug: str
-    name: str
-    letters: str
+    title: str
     tone: str
     manifest: Manifest | None
+
+    @property
+    def name(self) -> str:
+        """Our own tool has a name in every language; the others' are theirs."""
+        return _(self.title)
+
+    @property
+    def letters(self) -> str:
+        return self.name[:1]
 
 
 @cache
@@ -27,8 +37,8 @@ def tool(slug: str) -> Tool:
     """Also for a provider whose adapter is gone: its connections are still there."""
     cls = adapters().get(slug)
     if cls is None:
-        return Tool(slug, slug.replace("_", " ").title(), slug[:1].upper(), "", None)
-    return Tool(slug, cls.manifest.name, cls.manifest.name[:1], tone(cls.manifest.tone), cls.manifest)
+        return Tool(slug, slug.replace("_", " ").title(), "", None)
+    return Tool(slug, cls.manifest.name, tone(cls.manifest.tone), cls.manifest)
 
 
 def tone(colour: str) -> str:

@@ -25,6 +25,7 @@ connections = [
     path("<uuid:pk>/live/", integration.live, name="live"),
     path("<uuid:pk>/setup/<slug:step>/", wizard.step, name="setup"),
     path("<uuid:pk>/tables/", wizard.live_tables, name="tables"),
+    path("<uuid:pk>/tables/size/", wizard.size, name="size"),
     path("<uuid:pk>/tables/template/", templates.choose, name="template"),
     path("<uuid:pk>/tables/<uuid:stream>/", wizard.mapping, name="mapping"),
     path("<uuid:pk>/tables/<uuid:stream>/remove/", wizard.remove_table, name="remove_table"),
@@ -51,6 +52,8 @@ connections = [
     path("<uuid:pk>/plans/<uuid:plan>/approve/", plans.approve, name="plan_approve"),
     path("<uuid:pk>/plans/<uuid:plan>/discard/", plans.discard, name="plan_discard"),
     path("<uuid:pk>/runs/<uuid:run>/", runs.run, name="run"),
+    path("<uuid:pk>/runs/<uuid:run>/lines.csv", runs.download, name="run_csv"),
+    path("<uuid:pk>/runs/<uuid:run>/retry/", runs.retry, name="run_retry"),
     path("<uuid:pk>/runs/<uuid:run>/undo/", runs.undo, name="undo"),
 ]
 activity = [path("", runs.run_list, name="list")]
@@ -59,6 +62,8 @@ inbox_pages = [
     path("settle/", inbox.resolve_many, name="resolve_many"),
     path("set-aside/<int:pk>/retry/", inbox.retry, name="retry"),
     path("set-aside/<int:pk>/retry-one/", inbox.retry_one, name="retry_one"),
+    path("problem/", inbox.problem, name="problem"),
+    path("problem/mend/", inbox.act, name="act"),
     path("seen/", inbox.acknowledge_many, name="acknowledge_many"),
     path("<uuid:pk>/resolve/", inbox.resolve, name="resolve"),
     path("<uuid:pk>/swap/", inbox.swap, name="swap"),

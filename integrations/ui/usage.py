@@ -33,7 +33,20 @@ def shown(integration: IntegrationInstance) -> dict[str, Any]:
     today = number(use.requests)
     if use.of:
         today = _("%(n)s of %(of)s") % {"n": today, "of": number(use.of)}
-    return {"today": today, "more": more}
+    return {"today": today, "more": more, "meter": _meter(use)}
+
+
+def _meter(use: quota.Usage) -> dict[str, Any] | None:
+    """How full the day's quota of the account is, whoever used it; None where the tool has none."""
+    if not use.of:
+        return None
+    used = use.of - use.left if use.left is not None else use.requests
+    percent = min(100, math.ceil(100 * used / use.of))
+    return {
+        "percent": percent,
+        "is_high": percent >= 80,
+        "words": _("%(percent)s %% of the day’s quota is used") % {"percent": percent},
+    }
 
 
 def number(value: float) -> str:

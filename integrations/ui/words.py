@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import formats
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.models import Direction
 from integrations.services import failures
@@ -159,32 +159,32 @@ def phase(value: str) -> str:
     }.get(value, _("starting"))
 
 
+THERE = {
+    "created": gettext_lazy("Created in %(tool)s"),
+    "updated": gettext_lazy("Changed in %(tool)s"),
+    "deleted": gettext_lazy("Deleted in %(tool)s"),
+    "restored": gettext_lazy("Brought back in %(tool)s"),
+}
+HERE = {
+    "created": gettext_lazy("Created here"),
+    "updated": gettext_lazy("Changed here"),
+    "deleted": gettext_lazy("Deleted here"),
+    "restored": gettext_lazy("Brought back here"),
+}
+EITHER = {
+    "linked": gettext_lazy("Paired"),
+    "unlinked": gettext_lazy("Parted"),
+    "set_aside": gettext_lazy("Set aside"),
+    "conflict": gettext_lazy("Conflict"),
+    "left_out": gettext_lazy("Left as it is"),
+}
+
+
 def action(value: str, side: str, tool: str) -> str:
     """What happened to one record."""
-    place = {"tool": tool}
-    if side == "there":
-        return {
-            "created": _("Created in %(tool)s"),
-            "updated": _("Changed in %(tool)s"),
-            "deleted": _("Deleted in %(tool)s"),
-            "restored": _("Brought back in %(tool)s"),
-            "linked": _("Paired"),
-            "unlinked": _("Parted"),
-            "set_aside": _("Set aside"),
-            "conflict": _("Conflict"),
-            "left_out": _("Left as it is"),
-        }.get(value, value) % place
-    return {
-        "created": _("Created here"),
-        "updated": _("Changed here"),
-        "deleted": _("Deleted here"),
-        "restored": _("Brought back here"),
-        "linked": _("Paired"),
-        "unlinked": _("Parted"),
-        "set_aside": _("Set aside"),
-        "conflict": _("Conflict"),
-        "left_out": _("Left as it is"),
-    }.get(value, value)
+    if side == "there" and value in THERE:
+        return str(THERE[value]) % {"tool": tool}
+    return str(HERE.get(value) or EITHER.get(value) or value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,22 +205,24 @@ def trouble(code: str, detail: str, tool: str) -> Trouble:
     return Trouble(told.title, f"{told.text} {waits}".strip(), told.action)
 
 
+RULES = {
+    "theirs": gettext_lazy("Only changed in %(tool)s"),
+    "ours": gettext_lazy("Only changed here"),
+    "same": gettext_lazy("Both sides wrote the same"),
+    "first_meeting": gettext_lazy("The two records met for the first time"),
+    "newest": gettext_lazy("Changed on both sides: the newest edit won"),
+    "local": gettext_lazy("Changed on both sides: the rule says that here wins"),
+    "remote": gettext_lazy("Changed on both sides: the rule says that %(tool)s wins"),
+    "fill": gettext_lazy("Filled in, because it was empty"),
+    "ask": gettext_lazy("Changed on both sides: a person is asked"),
+    "person": gettext_lazy("A person chose this value"),
+    "undo": gettext_lazy("Taken back"),
+}
+
+
 def rule(code: str, tool: str) -> str:
     """Why a field went the way it went; "" for a code that says nothing to a person."""
-    place = {"tool": tool}
-    return {
-        "theirs": _("Only changed in %(tool)s"),
-        "ours": _("Only changed here"),
-        "same": _("Both sides wrote the same"),
-        "first_meeting": _("The two records met for the first time"),
-        "newest": _("Changed on both sides: the newest edit won"),
-        "local": _("Changed on both sides: the rule says that here wins"),
-        "remote": _("Changed on both sides: the rule says that %(tool)s wins"),
-        "fill": _("Filled in, because it was empty"),
-        "ask": _("Changed on both sides: a person is asked"),
-        "person": _("A person chose this value"),
-        "undo": _("Taken back"),
-    }.get(code, "") % place
+    return str(RULES.get(code, "")) % {"tool": tool}
 
 
 def winner(code: str, tool: str) -> str:

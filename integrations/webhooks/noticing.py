@@ -38,7 +38,7 @@ NOTICE = """
 
 def notice(limit: int = BATCH) -> int:
     """Make due what was called for; answers how many marks were looked at."""
-    lags = {slug: cls.manifest.can.lag_seconds for slug, cls in adapters().items() if cls.manifest.hooks}
+    lags = {slug: float(cls.manifest.can.lag_seconds) for slug, cls in adapters().items() if cls.manifest.hooks}
     with connection.cursor() as cursor:
         cursor.execute(
             NOTICE,

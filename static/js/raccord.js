@@ -22,12 +22,13 @@
 
   /* Toasts. Good news leaves by itself, bad news stays until it is dismissed. */
   const LINGER_MS = 6000;
+  const LINGER_TO_ACT_MS = 20000; // with something to press, as "Undo"
   function settle(toast) {
     if (toast.dataset.settled) return;
     toast.dataset.settled = "1";
     if (toast.matches(".error, .warning")) return;
     let timer;
-    const start = () => { timer = setTimeout(() => dismiss(toast), LINGER_MS); };
+    const start = () => { timer = setTimeout(() => dismiss(toast), one("a", toast) ? LINGER_TO_ACT_MS : LINGER_MS); };
     toast.addEventListener("pointerenter", () => clearTimeout(timer));
     toast.addEventListener("pointerleave", start);
     toast.addEventListener("focusin", () => clearTimeout(timer));
@@ -68,6 +69,29 @@
     if (items.getBoundingClientRect().right > root.clientWidth) menu.classList.add("end");
     if (items.getBoundingClientRect().left < 0) menu.classList.remove("end");
   }, true);
+
+  /* Where a value comes from is told while the pointer rests on its mark; a click keeps it open. */
+  const REST_MS = 350;
+  let resting;
+  document.addEventListener("pointerover", (event) => {
+    const mark = event.target.closest?.("details.origin");
+    if (!mark || mark.open || event.pointerType !== "mouse") return;
+    clearTimeout(resting);
+    resting = setTimeout(() => {
+      if (mark.open || !mark.matches(":hover")) return;
+      closeMenus(mark);
+      mark.open = true;
+      mark.dataset.resting = "";
+    }, REST_MS);
+  });
+  document.addEventListener("pointerout", (event) => {
+    const mark = event.target.closest?.("details.origin[data-resting]");
+    if (mark && !mark.contains(event.relatedTarget)) { mark.open = false; delete mark.dataset.resting; }
+  });
+  document.addEventListener("click", (event) => {
+    const mark = event.target.closest(".origin > summary")?.parentElement;
+    if (mark && "resting" in mark.dataset) { event.preventDefault(); delete mark.dataset.resting; }
+  });
 
   /* Tables: the head's box, a range with Shift, and the bar that says how many are chosen. */
   let lastBox = null;
@@ -126,10 +150,48 @@
       const into = one("[data-slug]");
       if (into && !into.dataset.edited) { into.value = slug(field.value); into.dispatchEvent(new Event("input", { bubbles: true })); }
     }
+    /* A search within the page: data-filter names the list, whose rows tell by data-filtered what they are found by. */
+    if (field.matches("[data-filter]")) {
+      const rows = all("[data-filtered]", one(field.dataset.filter) ?? document);
+      const wanted = field.value.trim().toLocaleLowerCase();
+      rows.forEach((row) => { row.hidden = !row.dataset.filtered.toLocaleLowerCase().includes(wanted); });
+      const count = field.parentElement.querySelector("[data-filter-count]");
+      if (count) count.textContent = `${count.dataset.filterCount} ${rows.filter((row) => !row.hidden).length}`;
+    }
     if (field.matches("[data-slug]")) {
       if (event.isTrusted) field.dataset.edited = field.value ? "1" : "";
       all("[data-slug-preview]").forEach((preview) => { preview.textContent = slug(field.value) || preview.dataset.slugPreview; });
     }
+  });
+
+  /* Such a search is no part of the form that it stands in. */
+  document.addEventListener("change", (event) => { if (event.target.matches("[data-filter]")) event.stopPropagation(); }, true);
+  document.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches?.("[data-filter]")) event.preventDefault(); }, true);
+
+  /* Lists whose rows are moved, added and removed where they stand: columns, options. Without this, each button asks for the form again. */
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-move], [data-option-add], [data-option-remove]");
+    if (!button) return;
+    event.preventDefault();
+    const row = button.closest("li");
+    if (button.dataset.move) {
+      const other = button.dataset.move === "up" ? row.previousElementSibling : row.nextElementSibling;
+      if (!other || !one("[data-move]", other)) return;
+      if (button.dataset.move === "up") other.before(row); else other.after(row);
+      (button.checkVisibility?.({ visibilityProperty: true }) === false ? one("input:not([type=hidden])", row) : button)?.focus();
+      return;
+    }
+    const list = one("ol", button.closest("[data-options]"));
+    let next = row?.nextElementSibling ?? row?.previousElementSibling;
+    if (row && next) row.remove();
+    else if (row) one("input", next = row).value = "";
+    else list.append(next = one("template", list.parentElement).content.firstElementChild.cloneNode(true));
+    one("input", next).focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches?.("[data-options] input")) return;
+    event.preventDefault();
+    one("[data-option-add]", event.target.closest("[data-options]")).click();
   });
 
   /* Keys. Letters alone only outside of fields; "g" waits a second for its second letter. */
@@ -166,19 +228,40 @@
       clearTimeout(prefixTimer);
       prefixTimer = setTimeout(() => { prefix = ""; }, 1000);
     } else if (event.key === "j" || event.key === "k") {
-      const links = all("main .table .title a, main .rows .row-link");
+      const links = rowLinks();
       if (!links.length) return;
-      const at = links.findIndex((link) => link.closest("tr, li, .rows > *").contains(document.activeElement));
+      const at = links.findIndex((link) => link.closest(ROW).contains(document.activeElement));
       links[Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), links.length - 1)].focus();
-    } else if (event.key === "x") {
-      one("input[data-select]", event.target.closest("tr") ?? document.createElement("i"))?.click();
+    } else {
+      /* What can be done with the row that has the focus: each button names its key. */
+      const row = event.target.closest(ROW);
+      const deed = row && one(event.key === "x" ? "input[data-select]" : `[aria-keyshortcuts="${CSS.escape(event.key)}"]`, row);
+      if (!deed) return;
+      event.preventDefault();
+      if (event.key !== "x") keepRow(row);
+      deed.click();
     }
   });
 
-  /* Times: relative in words, in the page's language, the exact one stays in the title. */
+  /* Rows that j and k go through. What is done to one by its key leads back to the one that stands there then. */
+  const ROW = ".clash, tr, li";
+  const rowLinks = () => all("main .table .title a, main .rows .row-link, main .clash h3 a").filter((link) => link.checkVisibility?.() ?? true);
+  function keepRow(row) {
+    const at = rowLinks().findIndex((link) => row.contains(link));
+    try { sessionStorage.setItem("row", JSON.stringify([location.pathname, at])); } catch { /* private windows may refuse */ }
+  }
+  function backToRow() {
+    try {
+      const [path, at] = JSON.parse(sessionStorage.getItem("row") ?? "[]");
+      sessionStorage.removeItem("row");
+      if (path === location.pathname && at >= 0) rowLinks().slice(0, at + 1).at(-1)?.focus();
+    } catch { /* nothing was kept */ }
+  }
+
+  /* Times: relative in words, as the server said them (config/times.py), kept fresh; the exact one stays in the title. */
   const STEPS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
   function freshen(within = document) {
-    const format = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "auto" });
+    const format = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
     all("time[data-relative]", within).forEach((time) => {
       const seconds = (new Date(time.dateTime) - Date.now()) / 1000;
       if (Number.isNaN(seconds)) return;
@@ -196,7 +279,8 @@
     if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token;
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const { target, xhr } = event.detail;
+    const { elt, target, xhr } = event.detail;
+    if (elt.matches("[hx-trigger^=every], [hx-trigger^='load delay']")) return; // nobody waits for what looks again by itself
     waits.set(xhr, setTimeout(() => {
       target.setAttribute("aria-busy", "true");
       const skeleton = target.dataset.skeleton && one(target.dataset.skeleton);
@@ -209,7 +293,28 @@
   });
   /* What a person has unfolded stays so when its surroundings are drawn anew. */
   let unfolded = [];
+  /* The keyboard is where it was: on the same thing, or on what holds its place. Never at the beginning of the page. */
+  let had = null;
+  function remember() {
+    const here = document.activeElement;
+    const href = here.getAttribute("href");
+    const same = here.id ? `#${CSS.escape(here.id)}` : href ? `a[href="${CSS.escape(href)}"]` : "";
+    had = here === document.body ? null : { here, same, near: here.parentElement?.closest("[id]")?.id };
+  }
+  function goBack() {
+    if (!had || had.here.isConnected || document.activeElement !== document.body) return;
+    if (had.same) one(had.same)?.focus();
+    if (document.activeElement !== document.body) return;
+    const place = document.getElementById(had.near) ?? one("#content");
+    if (!place) return;
+    if (!place.hasAttribute("tabindex")) place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+  }
   document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt } = event.detail.requestConfig;
+    /* A button that is drawn anew between press and release is not clicked: what looks every few seconds waits for the next time. */
+    if (elt.matches("[hx-trigger^=every]") && one(":active", event.detail.target)) { event.detail.shouldSwap = false; return; }
+    remember();
     unfolded = all("details[id][open]", event.detail.target).map((fold) => fold.id);
     /* A refused form comes back as 422 with its errors drawn in it. */
     if (event.detail.xhr.status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
@@ -217,6 +322,7 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "dialog-content") openDialog(one("#dialog"), event.detail.requestConfig?.elt);
     unfolded.forEach((id) => { const fold = document.getElementById(id); if (fold) fold.open = true; });
+    goBack();
     /* What was swapped whole is no longer in the page; then the event comes from what took its place. */
     const { target } = event.detail;
     ready(target.isConnected ? target : event.target.parentElement ?? document);
@@ -242,10 +348,14 @@
   function ready(within = document) {
     freshen(within);
     all("[data-toast]", within).forEach(settle);
+    all("[data-with-script]", within).forEach((part) => { part.hidden = false; });
     one("[data-focus]", within)?.focus();
+    const named = within.dataset?.focusId ?? one("[data-focus-id]", within)?.dataset.focusId;
+    if (named) document.getElementById(named)?.focus();
     all("[data-bulk]").forEach(countChosen);
     const step = one(".steps .current", within);
     if (step) step.parentElement.scrollLeft = step.offsetLeft - step.parentElement.offsetLeft - 48;
   }
   ready();
+  backToRow();
 })();

@@ -119,10 +119,14 @@ class PreferencesForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = ("name", "language", "theme")
+        fields = ("name", "language", "timezone", "theme")
         widgets = {"theme": forms.RadioSelect(attrs={"data-theme-field": True})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["theme"].label = _("Appearance")
         self.fields["name"].label = _("Name")
+        self.fields["timezone"].label = _("Time zone")
+        self.fields["timezone"].required = False
+        self.fields["timezone"].choices = [("", _("As the organisation")), *self.fields["timezone"].choices[1:]]
+        self.fields["timezone"].help_text = _("Times are shown to you by its clocks. Syncs keep to the organisation's.")

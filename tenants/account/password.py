@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import send_mail
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
+from tenants import mail
 from tenants.hosts import public_url
 from tenants.models import User
 
@@ -23,8 +22,8 @@ def send_link(email: str) -> None:
     token = default_token_generator.make_token(user)
     path = reverse("account:password_choose", args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
     with translation.override(user.language or translation.get_language()):
-        text = render_to_string("account/password.txt", {"user": user, "link": f"{public_url()}{path}"})
-        send_mail(_("Choose a new password for Raccord"), text, None, [user.email])
+        context = {"user": user, "link": f"{public_url()}{path}"}
+        mail.send(user.email, _("Choose a new password for Raccord"), "account/password", context)
 
 
 def owner(uid: str, token: str) -> User | None:

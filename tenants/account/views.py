@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -53,7 +55,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             login(request, user)
             path = door.wanted_path(request) or "/" if tenant else door.after_sign_in(request, user)
             return keep_theme(see_other(path), user)
-    context = {"form": form, "next": door.wanted_path(request)}
+    context = {"form": form, "next": door.wanted_path(request), "organisation": tenant.name if tenant else ""}
     return render(request, "account/sign_in.html", context, status=422 if form.errors else 200)
 
 
@@ -230,7 +232,14 @@ def preferences(request: HttpRequest) -> HttpResponse:
         with translation.override(person(request).language or get_language()):
             messages.success(request, _("Your preferences are saved."))
         return keep_theme(see_other(reverse("account:preferences")), person(request))
-    return render(request, "account/preferences.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "tabs": preference_tabs("account:preferences")}
+    return render(request, "account/preferences.html", context, status=422 if form.errors else 200)
+
+
+def preference_tabs(here: str) -> list[dict[str, Any]]:
+    """For ui/_tabs.html: a person's pages; here: the name of the one that is shown."""
+    pages = {"account:preferences": _("You"), "notifications:preferences": _("Notifications")}
+    return [{"label": label, "url": reverse(name), "active": name == here} for name, label in pages.items()]
 
 
 @for_everybody

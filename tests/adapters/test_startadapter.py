@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from tests.database import ROOT
 
-NEEDED = ("config", "crm", "integrations", "tenants", "tests", "values.py", "manage.py", "pyproject.toml")
+NEEDED = ("config", "crm", "integrations", "practice", "tenants", "tests", "values.py", "manage.py", "pyproject.toml")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ Prints ratios, because absolute times say more about the machine than about the 
 * with `limits` only: how much of the tools' limits four processes use together, and whether they are ever refused (`limits.py`);
 * how much longer fifty small tenants wait beside one tenant's first import of 100,000 records (`fairness.py`).
 
-`python -m tests.benchmarks quick` takes smaller numbers, `… fairness` only the last part, `… limits` only that.
+`python -m tests.benchmarks quick` takes smaller numbers, `… fairness` only the last part, `… limits` only that. `… pages`
+measures every page of a full tenant (`pages.py`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Notion-Version": "2026-03-11"}
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["pages"]:
+        from tests.benchmarks import pages
+
+        return pages.main(sys.argv[2:])
     if "fairness" in sys.argv[1:]:
         return fairness()
     if "limits" in sys.argv[1:]:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--font-render-hinting=none"]
 DESKTOP = {"width": 1360, "height": 900}
 PHONE = {"width": 390, "height": 844}
 NOWHERE = "/nowhere/"
-AXE = Path(__file__).parent / "axe" / "axe.min.js"
-RUN_AXE = "only => axe.run(document, {runOnly: only, resultTypes: ['violations']}).then(found => found.violations)"
+#: Nothing takes so long; a machine that has much else to do may.
+WAIT_MS = 45_000
+#: What htmx says of a request whose place a newer one takes (hx-sync); one that fails is told by names of their own.
+REPLACED = ("console: htmx:sendAbort", "console: htmx:afterRequest")
+REFUSALS = ("status of 422", "status of 409")
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+RUN_AXE = """([only, inside, but]) => axe.run({include: [inside], exclude: but.filter(one => document.querySelector(one))},
+    {runOnly: only, resultTypes: ["violations"], preload: false}).then(found => found.violations)"""
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: What may be otherwise in the dark and on a phone.
+BY_LOOKS = ("color-contrast", "scrollable-region-focusable")
 
 
 def path() -> str:
@@ -28,6 +36,7 @@ def path() -> str:
 
 @contextmanager
 def launched() -> Iterator[Browser]:
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path(), args=ARGS)
         yield browser
@@ -46,16 +55,18 @@ class Complaints(list[str]):
         page.on("response", lambda got: got.status >= 500 and self._hear(page, f"{got.status} from {got.url}"))
 
     def _hear(self, page: Page, text: str) -> None:
-        # Chromium calls a page that is drawn as 422 or 404 a failed resource
-        if "status of 422" not in text and not page.url.endswith(NOWHERE):
+        if text.startswith(REPLACED):
+            return
+        # Chromium calls a page that is drawn as 422, 409 or 404 a failed resource
+        if not any(told in text for told in REFUSALS) and not page.url.endswith(NOWHERE):
             self.append(f"{page.url}: {text}")
 
 
-def axe(page: Page, *rules: str) -> list[str]:
-    """What axe-core finds wrong with the page, by all rules or by these; one line per element."""
+def axe(page: Page, *rules: str, inside: str = "html", but: Iterable[str] = ()) -> list[str]:
+    """What axe-core finds wrong with the page or a part of it, by all rules or by these; one line per element."""
     if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text())  # by the debugger, which the content security policy does not hold
-    found: list[dict[str, Any]] = page.evaluate(RUN_AXE, list(rules or TAGS))
+        page.evaluate(AXE)  # by the debugger, which the content security policy does not hold
+    found: list[dict[str, Any]] = page.evaluate(RUN_AXE, [list(rules or TAGS), inside, list(but)])
     return [
         f"{page.url}: {one['id']}: {one['help']}: {node['html'][:160]} ({node['failureSummary']})"
         for one in found

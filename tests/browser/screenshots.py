@@ -38,6 +38,9 @@ EDITED_THERE = {
 }
 
 
+NEW = ("Niamh Byrne", "Tomás Oliveira", "Hanna Virtanen", "Jakub Zieliński")
+
+
 class Demo:
     """`manage.py run` in a folder of its own, on free ports."""
 
@@ -143,7 +146,7 @@ def row_of(demo: Demo, name: str) -> str:
 def edit_here(page: Page, demo: Demo, name: str, label: str, value: str) -> None:
     page.goto(f"{demo.home}/records/contact/?q={name}")
     page.locator("main .table .title a").first.click()
-    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label(label).fill(value)
     page.get_by_role("button", name="Save").click()
     page.wait_for_load_state()
@@ -165,6 +168,41 @@ def begin_another(page: Page, demo: Demo) -> tuple[str, str]:
     page.wait_for_url("**/plans/*/")
     page.get_by_role("button", name="Start the sync").wait_for(timeout=SYNC_SECONDS * 1000)
     return mapping, page.url
+
+
+def practise(page: Page, demo: Demo) -> str:
+    """The practice tool, connected, with an edit there that has arrived. Answers the address of its table."""
+    page.goto(f"{demo.home}/connections/new/practice/")
+    page.get_by_role("button", name="Start practising").click()
+    kind = page.get_by_label("Kind of record for People")
+    kind.select_option(label="Contacts")
+    page.locator("#tables li").filter(has=kind).get_by_role("button", name="Pair").click()
+    page.get_by_role("link", name="Go on to the fields").click()
+    page.get_by_role("button", name=re.compile("^Save and go on")).click()
+    page.get_by_role("button", name="Save and check").click()
+    page.wait_for_url("**/plans/*/")
+    page.get_by_role("button", name=re.compile("^Start the sync")).click(timeout=SYNC_SECONDS * 1000)
+    wait_until_quiet(page)
+    page.goto(f"{demo.home}/practice/")
+    return page.url
+
+
+def bring_in_a_file(page: Page, demo: Demo) -> str:
+    """New people, changed ones and one that is refused. Answers the address of the preview."""
+    rows = ["Name;E-mail;Phone;Status", "Élodie Martin;elodie.martin@lumiere.example;+33 1 42 68 53 11;Customer"]
+    rows += [
+        f"{name};{name.split()[0].lower()}@harbour.example;+44 20 7946 0{n}12;Lead" for n, name in enumerate(NEW, 1)
+    ]
+    rows.append("Nobody Known;not an address;;Lead")
+    page.goto(f"{demo.home}/records/contact/import/")
+    page.set_input_files(
+        "#file", {"name": "fair-visitors.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()}
+    )
+    page.get_by_role("button", name="Look at the file").click()
+    page.get_by_role("button", name="Go on to the matching").click()
+    page.get_by_role("button", name="See what would change").click()
+    page.get_by_role("button", name=re.compile("^Import ")).wait_for(timeout=SYNC_SECONDS * 1000)
+    return page.url
 
 
 # --- the pictures -----------------------------------------------------------------------------------------------------
@@ -200,9 +238,11 @@ def main(folder: Path) -> None:
         wait_until_quiet(page)
         let_something_happen(page, demo, connection)
         mapping, plan = begin_another(page, demo)
-        album = Album(page, folder)
         page.goto(f"{demo.home}/activity/")
         first_run = page.locator("main .rows a").last.get_attribute("href")
+        file = bring_in_a_file(page, demo)
+        practice = practise(page, demo)
+        album = Album(page, folder)
         page.goto(f"{demo.home}/records/contact/?q={CONFLICTED}")
         record = page.locator("main .table .title a").first.get_attribute("href")
         album.take("landing", f"{demo.public}/")
@@ -216,6 +256,10 @@ def main(folder: Path) -> None:
         Album(sharp, folder).take("connection", connection)  # of the README
         album.take("run", f"{demo.home}{first_run}")
         album.take("inbox", f"{demo.home}/inbox/")
+        album.take("practice", practice)
+        album.take("practice", practice, dark=True)
+        album.take("import", file)
+        album.take("notifications", f"{demo.home}/notifications/preferences/")
         for name, url, ready in (
             ("connection", connection, "#overview"),
             ("mapping", mapping, "#preview table"),

@@ -8,6 +8,7 @@ from django_tenants.utils import schema_exists, tenant_context
 
 from crm import feed, records
 from crm.models import Contact
+from tenants import lifecycle
 from tenants.models import Membership, Tenant, User
 
 ADA = {"name": "Ada Rossi", "email": "ada@rossi.example"}
@@ -58,6 +59,34 @@ def test_after_it(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 't_live%'")
         assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_live_tenant_is_new(live_tenant, turn):
+    assert contents(live_tenant.schema_name) == contents(lifecycle.TEMPLATE)
+    records.create("contact", ADA, feed.SYSTEM)
+    assert contents(live_tenant.schema_name) != contents(lifecycle.TEMPLATE)
+
+
+def contents(schema):
+    """{table: its rows} and {counter: where it stands}."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
+        tables = [name for (name,) in cursor.fetchall()]
+        found = {}
+        for table in tables:
+            cursor.execute(f'SELECT md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM "{schema}"."{table}" t')
+            found[table] = cursor.fetchone()[0]
+        cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = %s", [schema])
+        return found, dict(cursor.fetchall())
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_live_tenant_that_was_altered_is_not_used_again(live_tenant, turn):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('crm_contact'), to_regclass('crm_kontakt')")
+        assert cursor.fetchone() == ("crm_contact", None)
+        cursor.execute("ALTER TABLE crm_contact RENAME TO crm_kontakt")
 
 
 def test_the_public_host_answers(db, sign_in):

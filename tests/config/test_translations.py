@@ -19,7 +19,8 @@ from values import Unfit
 
 ROOT = Path(settings.BASE_DIR)
 LANGUAGES = [code for code, _name in settings.LANGUAGES if code != "en"]
-SOURCES = ["config", "crm", "integrations", "templates", "tenants", "values.py"]
+SOURCES = ["config", "crm", "integrations", "practice", "templates", "tenants", "values.py"]
+CALLS = ("_", "ngettext", "pgettext")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
 LINE = re.compile(r'(?:(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d)\])? )?(".*")$')
 
@@ -111,6 +112,22 @@ def test_every_text_is_collected(tmp_path, monkeypatch):
         used = {entry.key for entry in entries(catalog(tmp_path, language))}
         assert used - known == set(), "run `make messages` and translate what is new"
         assert known - used == set(), "run `make messages`: these are used no more"
+
+
+def test_no_text_hides_in_an_f_string():
+    """The collector reads none of them, so such a text would stay English in every language."""
+    paths = [path for name in SOURCES for path in [ROOT / name, *(ROOT / name).rglob("*.py")] if path.suffix == ".py"]
+    hidden = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in paths
+        for outer in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(outer, ast.JoinedStr)
+        for call in ast.walk(outer)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in CALLS
+        for text in call.args[:1]
+        if isinstance(text, ast.Constant)
+    ]
+    assert hidden == []
 
 
 def test_a_reason_is_told_in_the_language_of_whoever_reads_it():

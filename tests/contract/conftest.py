@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,13 @@ def _running(request: pytest.FixtureRequest) -> Iterator[SandboxHarness]:
     found = brought(request.param)
     if found is None:
         pytest.fail(f"{request.param} has no tests/contract/harness_{request.param}.py: see docs/adding-a-provider.md")
-    one = found()
-    yield one
-    one.stop()
+    with ExitStack() as stack:
+        if found.needs_database:
+            request.getfixturevalue("django_db_setup")
+            stack.enter_context(request.getfixturevalue("django_db_blocker").unblock())
+        one = found()
+        yield one
+        one.stop()
 
 
 @pytest.fixture

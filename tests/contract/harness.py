@@ -48,6 +48,8 @@ class SandboxHarness:
     #: The collection with which the suite works, by name, and the field of it that names a record.
     table: ClassVar[str]
     title: ClassVar[str]
+    #: Whether the tool itself keeps what it knows in our database.
+    needs_database: ClassVar[bool] = False
     #: Which of our entities it is paired with, when whole runs are tried.
     entity: ClassVar[str] = "contact"
 

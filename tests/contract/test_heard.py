@@ -76,7 +76,7 @@ def test_changed_call_is_refused(tool, heard):
             heard(forged)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(body=BODIES, signed=st.booleans())
 def test_no_body_breaks_anything(tool, heard, body, signed):
     call = tool.signed(body, NOW)

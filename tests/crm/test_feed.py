@@ -6,7 +6,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from crm import feed, records
+from crm import feed, records, registry
 from crm.feed import Actor
 from crm.models import Change, Company, Contact, Task
 from tenants import lifecycle
@@ -84,10 +84,11 @@ def test_truncate_is_refused(schema):
 
 def test_a_statement_with_another_search_path_is_recorded_where_it_belongs(schema):
     table = f'"{connection.schema_name}".crm_contact'
+    columns = ", ".join(registry.entity("contact").columns)
     with connection.cursor() as cursor:
         cursor.execute("SET search_path TO public")
         cursor.execute(
-            f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, %s)).*",  # noqa: S608
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, %s)",  # noqa: S608
             [f'{{"id": "{feed_id()}", "custom": {{}}, "name": "Far", {REST}}}'],
         )
     connection.set_schema(connection.schema_name)

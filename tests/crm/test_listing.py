@@ -133,9 +133,7 @@ def test_counts_are_exact_while_that_is_cheap(contacts, monkeypatch):
     assert Listing(entity, Asked()).page().count is None
 
 
-def test_a_page_costs_the_same_queries_for_ten_and_for_a_thousand(
-    tenant, tenant_client, django_assert_num_queries, django_assert_max_num_queries
-):
+def test_a_page_costs_the_same_queries_for_ten_and_for_a_thousand(tenant, tenant_client, django_assert_max_num_queries):
     def make(count):
         owner = Person.objects.get_or_create(name="Ann", email="ann@x.example")[0]
         for _n in range(count // 10):
@@ -143,11 +141,12 @@ def test_a_page_costs_the_same_queries_for_ten_and_for_a_thousand(
             Contact.objects.bulk_create([Contact(name="Ada", company=company, owner=owner) for _m in range(10)])
 
     make(10)
+    tenant_client.get("/records/contact/")  # that somebody was here is written down once
     with django_assert_max_num_queries(20) as few:
         assert tenant_client.get("/records/contact/").status_code == 200
     make(1000)
-    # one more than for a single page: the count
-    with django_assert_num_queries(len(few) + 1):
+    # at most one more than for a single page: the count
+    with django_assert_max_num_queries(len(few) + 1):
         tenant_client.get("/records/contact/")
 
 
@@ -155,3 +154,53 @@ def test_an_address_with_a_zero_byte_is_no_failure(tenant_client):
     for query in ("q=%00", "status=%00", "sort=%00", "after=%00", "status=a%00b"):
         assert tenant_client.get(f"/records/contact/?{query}").status_code == 200
     assert tenant_client.get("/records/company/pick/?as=company&q=%00").status_code == 200
+
+
+def test_the_search_looks_in_whatever_case_through_the_fields_that_it_names(tenant):
+    for name, entity in records.registry.ENTITIES.items():
+        text = " ".join(["ÉLISE Ünal"] * len(entity.search)).lower()
+        made = entity.model.objects.create(**dict.fromkeys(entity.search, "ÉLISE Ünal"))
+        assert entity.model.objects.values_list("search", flat=True).get(pk=made.pk) == text
+        assert found("q=élise ÜN", name) == {"ÉLISE Ünal"} and found("q=eun", name) == set()
+
+
+def test_a_text_filter_finds_what_contains_it(tenant):
+    custom_fields.add("contact", "Nick", "text")
+    records.create("contact", {"name": "Ada", "email": "Ada@Nord.example", "notes": "Met in LYON\n100%"}, SYSTEM)
+    records.create("contact", {"name": "Bea", "email": "bea@sud.example", "custom.nick": "The Élan"}, SYSTEM)
+    records.create("contact", {"name": "Cy nord", "phone": "+33 1 77"}, SYSTEM)
+    assert found("email.contains=nord") == {"Ada"} and found("name.contains=NORD") == {"Cy nord"}
+    assert found("notes.contains=lyon") == {"Ada"} and found("notes.contains=0%25") == {"Ada"}
+    assert found("notes.contains=n%25y") == set(), "wildcards are letters"
+    assert found("custom.nick.contains=él") == {"Bea"} and found("phone.contains=1 7") == {"Cy nord"}
+    assert found("email.contains=example&name.contains=e") == {"Bea"}
+    assert found("status.contains=x") == found("email.contains=") == {"Ada", "Bea", "Cy nord"}, (
+        "there is no such filter"
+    )
+
+
+def test_the_form_of_a_text_filter_leads_to_a_list_with_its_chip(tenant_client):
+    Contact.objects.bulk_create([Contact(name="Ada", email="ada@nord.example"), Contact(name="Bea")])
+    page = tenant_client.get("/records/contact/?status=-none&in=email&contains=NORD")
+    assert [row["title"] for row in page.context["rows"]] == ["Ada"]
+    assert page.context["match"] == "email.contains=NORD&status=-none"
+    chip = next(chip for chip in page.context["filters"] if chip["value"] == "NORD")
+    assert chip["label"] == "E-mail contains" and chip["clear_url"] == "/records/contact/?status=-none"
+    again = tenant_client.get("/records/contact/?email.contains=NORD&in=email&contains=")
+    assert again.context["match"] == "", "an emptied one is taken away"
+    fields = next(chip for chip in page.context["filters"] if chip["label"] == "Contains")["form"]["fields"]
+    assert ("notes", "Notes") in fields and "id" not in dict(fields) and "status" not in dict(fields)
+
+
+def test_sorting_by_what_is_never_empty_follows_an_index(tenant):
+    entity = records.describe("contact")
+    for sort in ("created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"):
+        first = Listing(entity, Asked(sort=sort), 7)._keyed(False, "").query
+        assert "NULLS" not in str(first), sort
+        indexed = [index.name for index in Contact._meta.indexes]
+    assert {"contact_created", "contact_updated", "contact_name_key"} <= set(indexed)
+
+
+def test_no_list_of_an_entity_that_does_not_exist_can_be_picked_from(tenant_client):
+    pk = "01890000-0000-7000-8000-000000000000"
+    assert tenant_client.get(f"/records/nope/pick/?as=company&company={pk}").status_code == 404

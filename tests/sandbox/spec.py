@@ -100,7 +100,8 @@ def watched_client(**options: Any) -> httpx.Client:
             check_request(request.method, path, json.loads(request.content))
         check_response(request.method, path, response.status_code, response.json())
 
-    return httpx.Client(event_hooks={"response": [watch]}, **options)
+    plain = httpx.HTTPTransport(verify=False)  # reads no certificates
+    return httpx.Client(event_hooks={"response": [watch]}, transport=plain, **options)
 
 
 def _judge(validator: Draft202012Validator, value: Any, what: str) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import queue
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -40,11 +40,15 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def next(self) -> tuple[dict, str, bytes]:
-        return self._checked(self.arrived.get(timeout=5))
+        return self._checked(self.arrived.get(timeout=30))
 
-    def events(self, seconds: float = 0.8) -> list[dict]:
-        time.sleep(seconds)
-        return [self._checked(self.arrived.get())[0] for _ in range(self.arrived.qsize())]
+    def events(self) -> list[dict]:
+        """What arrives together: from the first until nothing more comes."""
+        found = [self.next()[0]]
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._checked(self.arrived.get(timeout=0.8))[0])
+        return found
 
     @staticmethod
     def _checked(delivery: tuple[dict, str, bytes]) -> tuple[dict, str, bytes]:
@@ -56,7 +60,7 @@ class Receiver:
 @pytest.fixture
 def receiver(control):
     made = Receiver()
-    control.post("webhooks/subscribe", url=made.url, window_seconds=0.3)
+    control.post("webhooks/subscribe", url=made.url, window_seconds=1)
     made.token = made.next()[0]["verification_token"]
     yield made
     control.reset()

@@ -6,6 +6,7 @@ What is checked at once, and not when all has come to rest, is checked here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -211,6 +212,18 @@ class Deciding:
             if outcome in ("done", "brake"):
                 break
         return outcome
+
+    @staticmethod
+    def asked_to_delete(play: Play) -> Counter[str]:
+        """How many records, by side, the run that is due was asked to delete: by its plan, or by an undo of what brought them."""
+        runs = SyncLog.objects.filter(integration=play.integration, state=SyncLog.State.RUNNING)
+        run = runs.select_related("plan", "undoes").first()
+        if run is not None and run.plan:
+            return Counter(run.plan.lines.filter(action="deleted").values_list("side", flat=True))
+        if run is not None and run.undoes:
+            brought = run.undoes.lines.filter(action__in=("created", "restored"))
+            return Counter(brought.values_list("side", flat=True))
+        return Counter()
 
     def _expect_undone(self, play: Play, undone: SyncLog, back: SyncLog) -> None:
         """What the run had written is rightly gone, and what it had brought or taken is decided by the undo.

@@ -392,17 +392,19 @@ class Teller(Deciding):
 
     @contextmanager
     def _brake_holds(self, play: Play) -> Iterator[None]:
-        """No run deletes much unasked, on either side."""
+        """No run deletes much unasked, on either side. What a plan says or an undo takes back is asked for, and no more."""
         origins = [stream.origin for stream in play.streams.values()]
         deleted = FeedRow.objects.filter(operation="delete", origin__in=origins)
         lifted = play.integration.streams.filter(brake_lifted=True).exists()
         linked = RecordLink.objects.filter(stream__integration=play.integration, state=LinkState.LINKED).count()
-        here, there = deleted.count(), play.world.deletions
+        asked = self.asked_to_delete(play)
+        before_here, before_there = deleted.count(), play.world.deletions
         yield
         most = max(BRAKE_LEAST, BRAKE_SHARE * linked)
+        here, there = deleted.count() - before_here, play.world.deletions - before_there
         if not lifted:
-            assert deleted.count() - here <= most, f"brake: {deleted.count() - here} of {linked} were deleted here"
-            assert play.world.deletions - there <= most, f"brake: {play.world.deletions - there} of {linked} there"
+            assert here - asked["here"] <= most, f"brake: {here} of {linked} were deleted here"
+            assert there - asked["there"] <= most, f"brake: {there} of {linked} there"
 
 
 TROUBLES = tuple(one.code for one in errors.AdapterError.__subclasses__())

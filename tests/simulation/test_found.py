@@ -38,6 +38,25 @@ FOUND: dict[str, tuple[Step, ...]] = {
         ("approve", 0, {}),
         RUN,
     ),
+    # more went at once than the brake lets pass: a person had read that in the plan, or took back the run that had brought them
+    "a crowd leaves by a plan, there": (
+        ("crowd", HERE, 14),
+        RUN,
+        ("mass", HERE, 13),
+        ("plan", 0),
+        ("approve", 0, {}),
+        RUN,
+    ),
+    "a crowd leaves by a plan, here": (
+        ("crowd", 0, 14),
+        RUN,
+        ("mass", 0, 13),
+        ("sweep", 0),
+        ("plan", 0),
+        ("approve", 0, {}),
+        RUN,
+    ),
+    "a crowd leaves by an undo": (("crowd", HERE, 14), RUN, ("undo", 0, 0, False, {}), RUN),
 }
 
 

@@ -21,6 +21,7 @@ LISTS = [
     "tenants/tenant",
     "tenants/user",
     "scheduling/due",
+    "bell/failedmail",
     "django_celery_beat/periodictask",
     "django_celery_beat/intervalschedule",
     "django_celery_beat/crontabschedule",

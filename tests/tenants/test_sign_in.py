@@ -162,12 +162,15 @@ def test_success_forgets_the_attempts(person, tenant, sign_in, settings):
 
 def test_signing_out_ends_every_session_of_that_sign_in(person, tenant, sign_in):
     public = sign_in(None)
+    before = set(Session.objects.values_list("pk", flat=True))
     url = give(public, person.email)["Location"]
     there, _entered = follow(sign_in, tenant, url)
+    assert set(Session.objects.values_list("pk", flat=True)) - before
     assert there.post("/sign-out/")["Location"] == "/sign-in/"
     assert there.get("/").status_code == 302
     assert public.get("/organisations/")["Location"] == "/sign-in/"
-    assert not Session.objects.exists() and HandOff.objects.exists()
+    assert set(Session.objects.values_list("pk", flat=True)) == before
+    assert HandOff.objects.filter(user=person).exists()
 
 
 def test_a_disabled_account_stays_out(person, tenant, sign_in):

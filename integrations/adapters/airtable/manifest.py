@@ -68,9 +68,9 @@ MANIFEST = Manifest(
         clock_seconds=1,
         lag_seconds=3,  # a record just made may be missing for a moment; Airtable promises no bound
     ),
-    # Documented: 5 a second and base, whoever asks, and 50 a second and user. Whoever goes beyond is refused everything for 30
-    # seconds, and our second is not Airtable's: so one less.
-    limits=(RateLimit(4, 1, path=r"/(app\w+)", of="all"), RateLimit(45, 1)),
+    # 5 a second and base, whoever asks, and 50 a second and user. Whoever goes beyond is refused everything for 30 seconds: by
+    # one refusal more is lost than a twentieth of ten minutes (ADR 0014).
+    limits=(RateLimit(5, 1, path=r"/(app\w+)", of="all", spare=0.05), RateLimit(50, 1, spare=0.05)),
     hooks=Hooks("api", seconds=7 * 86400),
     categories=("tables",),
     docs_url="https://airtable.com/developers/web/api/introduction",

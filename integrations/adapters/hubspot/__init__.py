@@ -102,6 +102,9 @@ class HubSpotAdapter(Adapter):
         for found, after in reading.changes(search, modified, state):
             yield Page(self._records(type, found, plans), after.dump())
 
+    def count(self, collection: str) -> int:
+        return self.calls.total(collection)
+
     def fetch(self, collection: str, ids: Sequence[str]) -> list[Record]:
         type = self.catalogue.described(collection)
         plans = self._plans(type)

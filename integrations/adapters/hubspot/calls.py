@@ -134,6 +134,10 @@ class Calls:
         answer = self._search.do_search(kind, body, _preload_content=False)
         return _read(answer)["results"], http_date(answer.headers.get("date"))
 
+    def total(self, kind: str) -> int:
+        """How many records the search index knows."""
+        return int(_read(self._search.do_search(kind, {"limit": 1}, _preload_content=False))["total"])
+
     def create(self, kind: str, inputs: Sequence[Body]) -> Body:
         return _read(self._batch.create(kind, {"inputs": list(inputs)}, _preload_content=False))
 

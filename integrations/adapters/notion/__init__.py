@@ -66,6 +66,8 @@ class NotionAdapter(Adapter):
                 oauth=OAuth(
                     authorize_url="https://api.notion.com/v1/oauth/authorize",
                     token_url="https://api.notion.com/v1/oauth/token",  # noqa: S106 - an address
+                    revoke_url="https://api.notion.com/v1/oauth/revoke",
+                    revokes="token",
                     scopes=(),  # Notion has none: what the connection may do stands in its settings there
                     pkce=False,
                     client="basic",

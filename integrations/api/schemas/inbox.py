@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from integrations.api.schemas import Body
 from integrations.models import Conflict as ConflictRow
 from integrations.models import SetAside as SetAsideRow
+from integrations.services import failures, problems
 
 CONFLICT: dict[str, Any] = {
     "id": "01993f0a-5f91-7253-b6a5-1eaf9a8b7c14",
@@ -183,3 +184,108 @@ class Asked(Schema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"number": 12}]})
 
     number: int = Field(description="How many are tried again. What only a person can decide is passed over.")
+
+
+WAY = Literal["retry", "add_options", "one_way", "stop_field"]
+
+
+class Mend(Body):
+    """A cause as it was listed, and what to do about all of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "stream": CONFLICT["stream"],
+                    "side": "here",
+                    "code": "invalid_record",
+                    "field": "phone",
+                    "key": "5b1c2d3e4f5a6b7c",
+                    "way": "retry",
+                }
+            ]
+        },
+    )
+
+    stream: UUID
+    side: Literal["here", "there"]
+    code: str = Field(max_length=50)
+    field: str = Field("", max_length=60)
+    key: str = Field("", max_length=16)
+    way: WAY = Field(
+        description="`retry`: try all again with a run at once. As an admin: `add_options`: have options made there that the tool"
+        " lacks; `one_way`: let the field flow only in the direction that works; `stop_field`: no longer keep it in step."
+    )
+
+    @property
+    def cause(self) -> problems.Cause:
+        return problems.Cause(self.stream, self.side, self.code, self.field, self.key)
+
+
+class Cause(Schema):
+    """Records set aside for one cause. `code`, `field` and `key` tell causes apart; the texts are for people and may change."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "integration": "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10",
+                    "stream": CONFLICT["stream"],
+                    "side": "here",
+                    "code": "invalid_record",
+                    "field": "phone",
+                    "key": "5b1c2d3e4f5a6b7c",
+                    "count": 37,
+                    "reason": "… is not a phone number",
+                    "title": "HubSpot refuses a value",
+                    "happened": "It does not fit the rules of the field there.",
+                    "todo": "Correct the value on either side; it is tried again by itself.",
+                    "first_at": "2026-09-15T09:30:01.000000Z",
+                    "last_at": "2026-09-15T11:02:44.000000Z",
+                    "ways": ["retry", "one_way", "stop_field"],
+                }
+            ]
+        }
+    )
+
+    integration: UUID
+    stream: UUID
+    side: Literal["here", "there"]
+    code: str
+    field: str
+    key: str
+    count: int
+    reason: str = Field(description="As it was told, with dots where each record has its own value.")
+    title: str
+    happened: str
+    todo: str
+    first_at: dt.datetime
+    last_at: dt.datetime
+    ways: list[WAY] = Field(description="What `mend` can do about it now, the mildest first.")
+
+    @classmethod
+    def of(cls, row: problems.Problem, tool: str) -> Cause:
+        told, cause = failures.tell(row.cause.code, tool=tool), row.cause
+        facts: dict[str, Any] = {name: getattr(cause, name) for name in ("stream", "side", "code", "field", "key")}
+        facts |= {name: getattr(row, name) for name in ("count", "reason", "first_at", "last_at")}
+        facts |= {name: getattr(told, name) for name in ("title", "happened", "todo")}
+        facts |= {"integration": row.stream.integration_id, "ways": problems.ways(row)}
+        return cls(**facts)
+
+
+class Incident(Schema):
+    """A tool of yours that has trouble for many at once. Changes wait meanwhile, and go by themselves."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"provider": "hubspot", "code": "unavailable", "since": "2026-09-15T09:30:01.000000Z", "note": ""}
+            ]
+        }
+    )
+
+    provider: str
+    code: str
+    since: dt.datetime
+    note: str = Field(description="From our staff.")

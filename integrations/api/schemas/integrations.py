@@ -12,6 +12,7 @@ from pydantic import ConfigDict, model_validator
 
 from integrations.api.schemas import Body, Trouble
 from integrations.api.schemas.runs import RUN, Run
+from integrations.models import Edit as EditRow
 from integrations.models import IntegrationInstance, SyncLog
 from integrations.scheduling.models import Due
 from integrations.services import lifecycle, waiting
@@ -50,6 +51,30 @@ class Account(Schema):
     id: str
     name: str
     may: list[str]
+
+
+class Edit(Schema):
+    """One saving of a part of the setup."""
+
+    at: dt.datetime
+    by: str = Field(description="The person, or the token's name.")
+    part: Literal["name", "account", "frequency", "tables", "mapping", "rules"]
+    stream: UUID | None = Field(description="Of `mapping` and `rules`.")
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: EditRow) -> Edit:
+        return cls.model_validate(
+            {
+                "at": row.at,
+                "by": row.by,
+                "part": row.part,
+                "stream": row.stream_id,
+                "before": row.before,
+                "after": row.after,
+            }
+        )
 
 
 class Webhooks(Schema):

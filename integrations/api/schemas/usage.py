@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from integrations.models import Agreement as AgreementRow
 from integrations.models import IntegrationInstance
 from integrations.services import quota
 
@@ -64,3 +69,54 @@ class Usage(Schema):
                 for fill in use.fills
             ],
         )
+
+
+class Disagreement(Schema):
+    """A pair that did not agree. It is read again by the next run, whose lines say what became of it."""
+
+    link: int
+    record_id: UUID | None
+    remote_id: str | None
+    title: str
+    fields: list[str] = Field(description="Empty: the record is gone on one of the two sides.")
+
+
+class Agreement(Schema):
+    """One day's sample of a stream: pairs that count as in step, read on both sides."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "stream": "01993f0a-2c6e-7f31-84d2-8b7c6d5e4f11",
+                    "day": "2026-09-15",
+                    "seen": 50,
+                    "agree": 48,
+                    "moving": 1,
+                    "differ": [
+                        {
+                            "link": 214,
+                            "record_id": "01993f0a-71b2-7c44-8a90-5d3e8b6f1c02",
+                            "remote_id": "5d6c1f0e-2b3a-4c5d-8e9f-0a1b2c3d4e5f",
+                            "title": "Ada Rossi",
+                            "fields": ["phone"],
+                        }
+                    ],
+                    "at": "2026-09-15T04:10:01.000000Z",
+                }
+            ]
+        }
+    )
+
+    stream: UUID
+    day: dt.date = Field(description="In the tenant's time zone.")
+    seen: int
+    agree: int
+    moving: int = Field(description="Somebody was changing these just then, so they say nothing.")
+    differ: list[Disagreement]
+    at: dt.datetime
+
+    @classmethod
+    def of(cls, row: AgreementRow) -> Agreement:
+        plain: dict[str, Any] = {name: getattr(row, name) for name in ("day", "seen", "agree", "moving", "at")}
+        return cls(stream=row.stream_id, differ=[Disagreement(**one) for one in row.differ], **plain)

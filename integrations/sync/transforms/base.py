@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 import values
 from values import Type, Unfit, Value
@@ -299,24 +300,27 @@ def inverse(of: Transform, name: str, label: Any, help: Any, takes: Iterable[Typ
     )
 
 
+TYPE_WORDS = {
+    Type.TEXT: gettext_lazy("text"),
+    Type.LONG_TEXT: gettext_lazy("long text"),
+    Type.INTEGER: gettext_lazy("a whole number"),
+    Type.DECIMAL: gettext_lazy("a number"),
+    Type.MONEY: gettext_lazy("an amount of money"),
+    Type.BOOLEAN: gettext_lazy("yes or no"),
+    Type.DATE: gettext_lazy("a date"),
+    Type.DATETIME: gettext_lazy("a date and time"),
+    Type.SELECT: gettext_lazy("one of several options"),
+    Type.MULTI_SELECT: gettext_lazy("several options"),
+    Type.EMAIL: gettext_lazy("an e-mail address"),
+    Type.PHONE: gettext_lazy("a phone number"),
+    Type.URL: gettext_lazy("a web address"),
+    Type.PERSON: gettext_lazy("a person"),
+    Type.RELATION: gettext_lazy("links to other records"),
+    Type.FILE: gettext_lazy("files"),
+    Type.JSON: gettext_lazy("data"),
+}
+
+
 def type_words(kind: Type) -> str:
     """A type as people call it."""
-    return {
-        Type.TEXT: _("text"),
-        Type.LONG_TEXT: _("long text"),
-        Type.INTEGER: _("a whole number"),
-        Type.DECIMAL: _("a number"),
-        Type.MONEY: _("an amount of money"),
-        Type.BOOLEAN: _("yes or no"),
-        Type.DATE: _("a date"),
-        Type.DATETIME: _("a date and time"),
-        Type.SELECT: _("one of several options"),
-        Type.MULTI_SELECT: _("several options"),
-        Type.EMAIL: _("an e-mail address"),
-        Type.PHONE: _("a phone number"),
-        Type.URL: _("a web address"),
-        Type.PERSON: _("a person"),
-        Type.RELATION: _("links to other records"),
-        Type.FILE: _("files"),
-        Type.JSON: _("data"),
-    }[kind]
+    return str(TYPE_WORDS[kind])

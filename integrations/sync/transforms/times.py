@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -56,12 +57,9 @@ def zone_of(step: Step, around: Around) -> ZoneInfo:
 
 def read_time(text: str, pattern: str) -> dt.datetime:
     """A naive time written in this pattern; midnight where the pattern has no hour. Raises Unfit."""
-    expression = re.sub("|".join(TOKENS), lambda token: TOKENS[token[0]], re.escape(pattern))
-    if pattern == "YYYYMMDD":
-        expression = expression.replace("{1,2}", "{2}")
-    found = re.fullmatch(expression, text.strip(), re.ASCII)
+    found = _expression(pattern).fullmatch(text.strip())
     if not found:
-        raise Unfit("“%(value)s” is not written like %(example)s", value=text, example=write_time(EXAMPLE, pattern))
+        raise Unfit("“%(value)s” is not written like %(example)s", value=text, example=_example(pattern))
     parts = {name: int(digits) for name, digits in found.groupdict().items()}
     short = parts.get("short", 0)
     year = parts["year"] if "year" in parts else (2000 + short if short < 69 else 1900 + short)
@@ -70,6 +68,19 @@ def read_time(text: str, pattern: str) -> dt.datetime:
         return dt.datetime.combine(day, dt.time(parts.get("hour", 0), parts.get("minute", 0)))
     except ValueError as error:
         raise Unfit("“%(value)s” is not a calendar date", value=text) from error
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    expression = re.sub("|".join(TOKENS), lambda token: TOKENS[token[0]], re.escape(pattern))
+    if pattern == "YYYYMMDD":
+        expression = expression.replace("{1,2}", "{2}")
+    return re.compile(expression, re.ASCII)
+
+
+@cache
+def _example(pattern: str) -> str:
+    return write_time(EXAMPLE, pattern)
 
 
 def write_time(moment: dt.datetime, pattern: str) -> str:

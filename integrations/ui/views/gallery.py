@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from integrations.adapters.base import Auth
@@ -25,6 +27,17 @@ from integrations.ui.tools import tool
 from tenants.access import require_role
 from tenants.middleware import person
 
+#: What manifests call their kinds of tools, as people do; in this order.
+KINDS = {
+    "crm": gettext_noop("Customers and sales"),
+    "tables": gettext_noop("Tables"),
+    "boards": gettext_noop("Boards and tasks"),
+    "pos": gettext_noop("Points of sale"),
+    "storage": gettext_noop("Files"),
+    "analytics": gettext_noop("Reports"),
+    "practice": gettext_noop("To practise"),
+}
+
 
 @require_role("viewer")
 def connection_list(request: HttpRequest) -> HttpResponse:
@@ -36,9 +49,44 @@ def connection_list(request: HttpRequest) -> HttpResponse:
 @require_role("viewer")
 @two_bodies
 def gallery(request: HttpRequest) -> HttpResponse:
-    wanted = request.GET.get("q", "").strip()
-    context = {"providers": [_tile(one) for one in connect.providers() if _speaks_of(one, wanted)], "q": wanted}
+    wanted, kind = request.GET.get("q", "").strip(), request.GET.get("kind", "")
+    found = [one for one in connect.providers() if _speaks_of(one, wanted)]
+    held = Counter(IntegrationInstance.objects.values_list("provider", flat=True))
+    context = {
+        "providers": [_tile(one, held[one.slug]) for one in found if not kind or kind in categories(one)],
+        "kinds": _kinds(found, wanted, kind),
+        "q": wanted,
+        "kind": kind,
+    }
     return partial(request, "_tiles", context) if is_htmx(request) else page(request, "gallery", context)
+
+
+def categories(provider: Provider) -> tuple[str, ...]:
+    manifest = tool(provider.slug).manifest
+    return manifest.categories if manifest else ()
+
+
+def _kinds(found: list[Provider], wanted: str, kind: str) -> list[dict[str, Any]]:
+    """The kinds of tools that there are among these, for ui/_tabs.html; none where there is no choice."""
+    there = Counter(one for provider in found for one in categories(provider))
+    if len(there) < 2 and not kind:
+        return []
+    home = reverse("connections:gallery")
+
+    def tab(slug: str, label: str, count: int) -> dict[str, Any]:
+        query = urlencode({name: value for name, value in (("q", wanted), ("kind", slug)) if value})
+        return {
+            "label": label,
+            "count": count,
+            "url": f"{home}?{query}" if query else home,
+            "active": slug == kind,
+        }
+
+    shown = [slug for slug in KINDS if slug in there or slug == kind]
+    return [
+        tab("", _("All"), len(found)),
+        *(tab(slug, _(KINDS[slug]), there[slug]) for slug in shown),
+    ]
 
 
 @require_role("admin")
@@ -48,13 +96,15 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
     if not any(one.slug == provider for one in connect.providers()):
         raise Http404("no such tool to connect")
     ways = connect.ways(provider)
-    way = chosen(request, ways)
-    form = ConnectForm(way, request.POST or None, initial={"name": connect.free_name(tool(provider).name)})
+    way, by = chosen(request, ways), str(request.user)
+    draft = connect.begun(provider, by) if way and way.oauth else None
+    name = draft.name if draft else connect.free_name(tool(provider).name)
+    form = ConnectForm(way, request.POST or None, initial={"name": name})
     if way and form.is_valid():
-        name, by = form.cleaned_data["name"], str(request.user)
+        name = form.cleaned_data["name"]
         try:
             if way.oauth:
-                return leaving(request, connect.start(provider, name, by))
+                return leaving(request, _draft(draft, provider, name, by))
             made = setup.create(provider, name, form.credentials(), by)
         except Refused as refused:
             form.refuse(refused)
@@ -63,6 +113,14 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
             return see_other(reverse("connections:setup", args=[made.pk, made.setup_step]))
     context = connect_context(provider, form, ways) | {"steps": bar(None, "connect")}
     return page(request, "connect", context, status=422 if form.errors else 200)
+
+
+def _draft(draft: IntegrationInstance | None, provider: str, name: str, by: str) -> IntegrationInstance:
+    """Whoever left at the tool's sign-in page and comes again goes on with the same draft."""
+    if draft is None:
+        return connect.start(provider, name, by)
+    connect.rename(draft, name)
+    return draft
 
 
 def chosen(request: HttpRequest, ways: list[Auth], before: str = "") -> Auth | None:
@@ -100,23 +158,30 @@ def guide(text: str) -> list[str]:
     return [f"{sentence}." for sentence in _(text).rstrip(".").split(". ")] if text else []
 
 
-def _tile(provider: Provider) -> dict[str, Any]:
+def _tile(provider: Provider, held: int) -> dict[str, Any]:
+    """held: how many connections of it there are already."""
     known = tool(provider.slug)
     can = known.manifest.can if known.manifest else None
+    connected = ngettext("%(n)s connection", "%(n)s connections", held) % {"n": held} if held else ""
     return {
-        "name": provider.name,
+        "name": known.name,
         "letters": known.letters,
         "tone": known.tone,
         "url": reverse("connections:start", args=[provider.slug]),
         "what": provider.description or (_(known.manifest.tagline) if known.manifest else ""),
         "way": "both" if can and can.write else "in",
         "minutes": known.manifest.setup_minutes if known.manifest else None,
+        "connected": connected,
     }
 
 
 def _speaks_of(provider: Provider, wanted: str) -> bool:
-    manifest = tool(provider.slug).manifest
-    spoken = [provider.name, provider.description, *((manifest.tagline, *manifest.categories) if manifest else ())]
+    known = tool(provider.slug)
+    manifest = known.manifest
+    spoken = [known.title, known.name, provider.description]
+    if manifest:
+        kinds = [_(KINDS[one]) if one in KINDS else one for one in manifest.categories]
+        spoken += [_(manifest.tagline), manifest.tagline, *manifest.categories, *kinds]
     return all(word in " ".join(spoken).casefold() for word in wanted.casefold().split())
 
 

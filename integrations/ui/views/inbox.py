@@ -7,23 +7,27 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from integrations.models import Conflict, SetAside
+from crm.answers import reading_once
+from integrations.models import Conflict, SetAside, Stream
 from integrations.services import conflicts, set_aside
-from integrations.ui import waiting
-from integrations.ui.pages import actor, back_to, is_id, page, see_other, told
-from tenants.access import require_role
+from integrations.services import problems as services
+from integrations.services.connect import Refused
+from integrations.ui import problems, waiting
+from integrations.ui.pages import actor, back_to, is_htmx, is_id, may, page, partial, see_other, told, two_bodies
+from tenants.access import refuse, require_role
 
 MANY = 500
 
 
 @require_role("viewer")
+@reading_once
 def inbox(request: HttpRequest) -> HttpResponse:
     return page(request, "inbox", waiting.context(request.GET))
 
@@ -81,6 +85,53 @@ def acknowledge_many(request: HttpRequest) -> HttpResponse:
     return see_other(reverse("inbox:list"))
 
 
+@require_role("viewer")
+@two_bodies
+def problem(request: HttpRequest) -> HttpResponse:
+    """All that was set aside for one cause. When nothing waits for it any more, that is good news and not an error."""
+    cause = problems.asked(request.GET)
+    if cause is None:
+        raise Http404
+    get_object_or_404(Stream, pk=cause.stream)
+    try:
+        found = services.one(cause)
+    except SetAside.DoesNotExist:
+        messages.success(request, _("Nothing waits for this any more."))
+        return see_other(reverse("inbox:list"))
+    rows = problems.rows(found, request.GET.get("after", ""))
+    if is_htmx(request):
+        return partial(request, "_problem_rows", rows)
+    return page(request, "problem", rows | problems.context(found))
+
+
+@require_role("member")
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """One of the ways to mend a cause: try all again, or change how the field is mapped."""
+    cause, way = problems.asked(request.POST), request.POST.get("way", "")
+    if cause is None:
+        raise Http404
+    get_object_or_404(Stream, pk=cause.stream)
+    needs = services.NEEDS.get(way, "admin")
+    if not may(request, needs):
+        return refuse(request, needs)
+    count = 0
+
+    def work() -> None:
+        nonlocal count
+        try:
+            count = services.act(cause, way)
+        except SetAside.DoesNotExist as error:
+            raise Refused(_("Nothing waits for this any more."), code="over") from error
+
+    def text() -> str:
+        if way == "retry":
+            return _tried(count)
+        return _("The mapping is changed. The next run goes by it.")
+
+    return told(request, work, text, back_to(request, reverse("inbox:list")))
+
+
 @require_role("member")
 @require_POST
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
@@ -101,10 +152,11 @@ def _retry(request: HttpRequest, asides: QuerySet[SetAside]) -> HttpResponse:
         nonlocal count
         count = set_aside.retry_chosen(asides)
 
-    def text() -> str:
-        return ngettext("%(n)s record is tried again now.", "%(n)s records are tried again now.", count) % {"n": count}
+    return told(request, act, lambda: _tried(count), back_to(request, reverse("inbox:list")))
 
-    return told(request, act, text, back_to(request, reverse("inbox:list")))
+
+def _tried(count: int) -> str:
+    return ngettext("%(n)s record is tried again now.", "%(n)s records are tried again now.", count) % {"n": count}
 
 
 def _told(request: HttpRequest, pk: UUID, act: Callable[[Conflict], object], text: str) -> HttpResponse:

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from integrations.models import IntegrationInstance, Stream
-from integrations.services import connect, lifecycle, setup
+from integrations.models import IntegrationInstance, Part, Stream
+from integrations.services import connect, edits, given, lifecycle, setup
 from integrations.services.connect import Refused
-from integrations.ui import overview
+from integrations.ui import meanwhile, overview, tools
 from integrations.ui.forms import NameForm
 from integrations.ui.pages import is_htmx, may, page, partial, see_other, told, two_bodies
 from tenants.access import require_role
@@ -34,7 +34,8 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = overview.context(integration)
     if is_htmx(request):
         return partial(request, "_overview", context)
-    return page(request, "detail", context | overview.live(integration))
+    there = {"given_url": given.url(integration)}
+    return page(request, "detail", context | overview.live(integration) | there)
 
 
 @require_role("viewer")
@@ -71,7 +72,7 @@ def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def text() -> str:
         if lifecycle.is_catching_up(integration):
-            return _("It stood still for long: look at what it would do before it goes on.")
+            return _("It stood still: look at what it would do before it goes on.")
         return _("Resumed. The sync begins.")
 
     return told(request, lambda: lifecycle.resume(integration, str(request.user)), text, _detail_url(pk))
@@ -99,13 +100,14 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = NameForm(request.POST or None, initial={"name": integration.name})
     if form.is_valid():
         try:
-            connect.rename(integration, form.cleaned_data["name"])
+            with edits.saving(integration, Part.NAME, str(request.user), meanwhile.posted(request)):
+                connect.rename(integration, form.cleaned_data["name"])
         except Refused as refused:
             form.refuse(refused)
         else:
             messages.success(request, _("Renamed."))
             return see_other(_detail_url(pk))
-    context: dict[str, Any] = {"integration": integration, "form": form}
+    context: dict[str, Any] = {"integration": integration, "form": form, "seen": edits.seen(integration)}
     return page(request, "rename", context, status=422 if form.errors else 200)
 
 
@@ -116,6 +118,9 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         return page(request, "delete", overview.leaving(integration))
     name = integration.name
-    lifecycle.delete(integration)
+    ended = lifecycle.delete(integration, clear="clear" in request.POST)
     messages.success(request, _("“%(name)s” is deleted. Its records stay on both sides.") % {"name": name})
+    if not ended:
+        words = _("%(tool)s did not take back what was granted to us. End it there, among the connected apps.")
+        messages.warning(request, words % {"tool": tools.tool(integration.provider).name})
     return see_other(reverse("connections:list"))

@@ -11,13 +11,14 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from integrations.models import RecordLink, Status, Stream
-from integrations.services import restarts
-from integrations.ui import tables
+from integrations.models import Part, RecordLink, Status, Stream
+from integrations.services import edits, restarts
+from integrations.ui import meanwhile, tables, unsaved
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
 from integrations.ui.rules import Rules
 from integrations.ui.steps import bar
 from integrations.ui.tools import tool
+from integrations.ui.views.wizard import unpaired
 from tenants.access import require_role
 
 
@@ -29,17 +30,47 @@ def stream_of(pk: UUID, stream: UUID) -> Stream:
 @two_bodies
 def table_rules(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     """Without `do`, a POST saves."""
-    found = stream_of(pk, stream)
+    found = Stream.objects.select_related("integration").filter(pk=stream, integration=pk).first()
+    if found is None:
+        return unpaired(request, pk, stream)
+    seen = meanwhile.carried(request, found.integration)  # before the rules are read
     if request.method != "POST":
-        return _show(request, Rules.of(found))
+        if draft := unsaved.of(request, found.integration, _page(found)):
+            return _show(request, Rules.drafted(found, draft.data), draft.seen, more={"draft": draft})
+        return _show(request, Rules.of(found), seen)
+    if request.POST.get("do") == "fresh":
+        unsaved.forget(request, found.integration, _page(found))
+        return see_other(request.path)
     rules = Rules.posted(found, request.POST)
     if do := request.POST.get("do"):
         rules.do(do if do != "key-add" else f"key-add:{request.POST.get('add_key', '')}")
-        return _show(request, rules)
-    if not rules.save():
-        return _show(request, rules, status=422)
+        unsaved.keep(request, found.integration, _page(found), rules.draft())
+        return _show(request, rules, seen)
+    if not rules.is_whole():
+        return _show(request, rules, seen, status=422)
+    return _save(request, rules, seen)
+
+
+def _save(request: HttpRequest, rules: Rules, seen: int) -> HttpResponse:
+    """What somebody else saved meanwhile stays, unless both changed the same rule: then both are shown."""
+    wanted, known = rules.settings(), meanwhile.posted(request)
+    if met := edits.meeting(rules.stream, Part.RULES, known, wanted):
+        if met.clashes:
+            both = meanwhile.rows(met, rules.name_of, rules.words)
+            context = meanwhile.shown(request, met, both, "rules-form")
+            return _show(request, rules, met.seen, 409, {"meanwhile": context})
+        wanted, known = met.merged, met.seen
+    if not rules.save(wanted, str(request.user), known):
+        return _show(request, rules, seen, status=422)
+    unsaved.forget(request, rules.stream.integration, _page(rules.stream))
+    if met and (text := meanwhile.kept(met, rules.name_of)):
+        messages.info(request, text)
     messages.success(request, _("Saved. The next run follows the new rules."))
-    return see_other(_back(found))
+    return see_other(_back(rules.stream))
+
+
+def _page(stream: Stream) -> str:
+    return f"rules {stream.pk}"
 
 
 def _back(stream: Stream) -> str:
@@ -48,7 +79,9 @@ def _back(stream: Stream) -> str:
     return reverse("connections:detail", args=[stream.integration_id])
 
 
-def _show(request: HttpRequest, rules: Rules, status: int = 200) -> HttpResponse:
+def _show(
+    request: HttpRequest, rules: Rules, seen: int, status: int = 200, more: dict[str, Any] | None = None
+) -> HttpResponse:
     stream = rules.stream
     context: dict[str, Any] = rules.context() | {"integration": stream.integration}
     if is_htmx(request):
@@ -60,7 +93,9 @@ def _show(request: HttpRequest, rules: Rules, status: int = 200) -> HttpResponse
         "back_url": _back(stream),
         "links": _links(stream),
         "can_go_on": stream.integration.status in (Status.PAUSED, Status.ATTENTION),
-    }
+        "seen": seen,
+        "saved": edits.last(stream, Part.RULES),
+    } | (more or {})
     return page(request, "table_rules", context, status)
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from integrations.models import SyncLog
+from integrations.services import run_lines
 from integrations.services import undo as services
 from integrations.services.connect import Refused
 from integrations.ui import activity, undoing
-from integrations.ui.pages import actor, is_htmx, may, page, partial, see_other, two_bodies
+from integrations.ui.pages import actor, is_htmx, may, page, partial, see_other, told, two_bodies
 from tenants.access import require_role
 
 
@@ -62,3 +65,23 @@ def run_list(request: HttpRequest) -> HttpResponse:
     """All connections' runs, the newest first; those that found nothing to do can be left out."""
     context = activity.runs(request.GET)
     return partial(request, "_run_rows", context) if is_htmx(request) else page(request, "activity", context)
+
+
+@require_role("viewer")
+def download(request: HttpRequest, pk: UUID, run: UUID) -> HttpResponse:
+    """The touched records under the filters of the address, as CSV."""
+    found, chosen = _run(pk, run), activity.wanted(request.GET)
+    text = run_lines.download(found, action=chosen["action"], side=chosen["side"], search=chosen["q"])
+    response = StreamingHttpResponse(text, content_type="text/csv; charset=utf-8")
+    name = f"{slugify(found.integration.name) or 'run'}-{found.started_at:%Y-%m-%d-%H%M}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response  # type: ignore[return-value]
+
+
+@require_role("member")
+@require_POST
+def retry(request: HttpRequest, pk: UUID, run: UUID) -> HttpResponse:
+    """Sync again, and try again what this run has set aside."""
+    found = _run(pk, run)
+    back = reverse("connections:detail", args=[pk])
+    return told(request, lambda: run_lines.retry(found), _("The sync begins again."), back)

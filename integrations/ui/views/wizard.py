@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from integrations.models import IntegrationInstance, Stream
-from integrations.services import connect, cost, lifecycle, plans, setup, streams
+from integrations.models import Draft, Drift, IntegrationInstance, Part, Stream
+from integrations.services import connect, cost, edits, lifecycle, plans, setup, streams
 from integrations.services.connect import Refused
-from integrations.ui import drift, tables
+from integrations.ui import drift, effects, meanwhile, quick_rules, tables, unsaved
 from integrations.ui.forms import FrequencyForm, ReconnectForm, StreamForm, TableForm
 from integrations.ui.mapper import Mapper
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
@@ -73,13 +72,15 @@ def connect_form(
         try:
             if way.oauth:
                 return leaving(request, integration)
-            account = connect.connect(integration, form.credentials(), again, by, way.kind)
+            account = connect.connect(integration, form.credentials(), again, by, way.kind, meanwhile.posted(request))
         except Refused as refused:
             form.refuse(refused)
+            integration = IntegrationInstance.objects.get(pk=integration.pk)  # whose account it is now
         else:
             messages.success(request, _("Connected to %(account)s.") % {"account": account.name})
             return see_other(after())
     context = connect_context(integration.provider, form, ways) | {"integration": integration, "steps": steps}
+    context["seen"] = edits.seen(integration)  # what was refused is told: the next try is made knowing it
     return page(request, "connect", context, status=422 if form.errors else 200)
 
 
@@ -115,12 +116,19 @@ def show_tables(
     return page(request, "tables", context, status=422 if form else 200)
 
 
+@require_role("admin")
+def size(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How many records one table has, asked for when its row is seen."""
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    return partial(request, "_size", {"size": tables.size(integration, request.GET.get("collection", ""))})
+
+
 def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str) -> HttpResponse:
     form = TableForm(request.POST)
     if form.is_valid():
         given = form.cleaned_data
         try:
-            stream = setup.add(integration, given["collection"], given["link"], given["entity"])
+            stream = setup.add(integration, given["collection"], given["link"], given["entity"], str(request.user))
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -136,42 +144,91 @@ def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str
 @require_POST
 def remove_table(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     found = get_object_or_404(Stream.objects.select_related("integration"), pk=stream, integration=pk)
-    back = setup_url(found.integration, "map")
-    if found.integration.setup_step == "done":
-        back = reverse("connections:tables", args=[pk])
     text = _("“%(table)s” is no longer paired. Records stay on both sides.") % {"table": found.collection_name}
-    return told(request, lambda: streams.remove(found), text, back)
+    return told(request, lambda: setup.remove(found, str(request.user)), text, tables.home(found.integration))
 
 
 @require_role("admin")
 @two_bodies
 def mapping(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     """The fields of one pair, in the wizard and later. Without `do`, a POST saves."""
-    found = get_object_or_404(Stream.objects.select_related("integration"), pk=stream, integration=pk)
+    found = Stream.objects.select_related("integration").filter(pk=stream, integration=pk).first()
+    if found is None:
+        return unpaired(request, pk, stream)
     if request.method != "POST":
-        return _show_mapping(request, Mapper.of(found))
+        return _show_mapping(request, found, Mapper.of, draft=unsaved.of(request, found.integration, _page(found)))
+    if request.POST.get("do") == "fresh":
+        unsaved.forget(request, found.integration, _page(found))
+        return see_other(request.path)
     mapper = Mapper.posted(found, request.POST)
     try:
         if do := request.POST.get("do"):
             mapper.do(do)
-            return _show_mapping(request, mapper)
-        streams.set_mappings(found, mapper.wanted())
-        return see_other(tables.after_mapping(found))
+            unsaved.keep(request, found.integration, _page(found), mapper.draft())
+            return _show_mapping(request, found, lambda _stream: mapper)
+        return _save_mapping(request, mapper)
     except Refused as refused:
         mapper.error = str(refused)
-        return _show_mapping(request, mapper, status=422)
+        return _show_mapping(request, found, lambda _stream: mapper, status=422)
 
 
-def _show_mapping(request: HttpRequest, mapper: Mapper, status: int = 200) -> HttpResponse:
-    integration = mapper.stream.integration
+def _page(stream: Stream) -> str:
+    return f"mapping {stream.pk}"
+
+
+def _save_mapping(request: HttpRequest, mapper: Mapper) -> HttpResponse:
+    """What somebody else saved meanwhile stays, unless both changed the same pair: then both are shown."""
+    stream, seen = mapper.stream, meanwhile.posted(request)
+    if met := edits.meeting(stream, Part.MAPPING, seen, mapper.settings()):
+        if met.clashes:
+            both = meanwhile.rows(met, mapper.name_of, mapper.words)
+            context = meanwhile.shown(request, met, both, "mapper-form")
+            return _show_mapping(request, stream, lambda _stream: mapper, 409, {"meanwhile": context, "seen": met.seen})
+        mapper.take(met.merged)
+        seen = met.seen
+    with edits.saving(stream, Part.MAPPING, str(request.user), seen):
+        streams.set_mappings(stream, mapper.wanted())
+    unsaved.forget(request, stream.integration, _page(stream))
+    if met and (text := meanwhile.kept(met, mapper.name_of)):
+        messages.info(request, text)
+    return see_other(tables.after_mapping(stream))
+
+
+def _show_mapping(
+    request: HttpRequest,
+    stream: Stream,
+    mapper_of: Callable[[Stream], Mapper],
+    status: int = 200,
+    more: dict[str, Any] | None = None,
+    draft: Draft | None = None,
+) -> HttpResponse:
+    integration = stream.integration
+    seen = draft.seen if draft else meanwhile.carried(request, integration)  # before the mapping is read
+    mapper = Mapper.drafted(stream, draft.data) if draft else mapper_of(stream)
     context = mapper.context() | {"integration": integration, "tool": tool(integration.provider)}
     if is_htmx(request):
-        return partial(request, "_mapper", context, status)
+        return partial(request, "_mapper", context | {"request": request, "is_part": True}, status)
     if integration.setup_step != "done":
         context["steps"] = bar(integration, "map")
-    last = tables.is_last(mapper.stream)
-    context |= {"tabs": tables.tabs(mapper.stream), "last": last, "news": drift.news(mapper.stream)}
+    news = drift.news(stream)
+    context |= {"tabs": tables.tabs(stream), "last": tables.is_last(stream), "news": news}
+    context["new"] = sum(one["can_map"] for one in news)
+    context["may_map_all"] = context["new"] > 1 and stream.on_drift != Drift.STOP  # whoever chose that looks at each
+    context |= {"seen": seen, "saved": edits.last(stream, Part.MAPPING), "draft": draft} | (more or {})
     return page(request, "mapping", context, status)
+
+
+def unpaired(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
+    """Somebody unpaired a table that is still open elsewhere: say who, and go where the tables are."""
+    integration = get_object_or_404(IntegrationInstance, pk=pk)
+    edit = setup.removed_by(integration, stream)
+    if edit is None:
+        raise Http404("no such table")
+    facts = {"who": edits.who(edit), "table": edit.before[str(stream)]}
+    messages.warning(request, _("%(who)s has unpaired “%(table)s”. Records stay on both sides.") % facts)
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": tables.home(integration)})
+    return see_other(tables.home(integration))
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -191,33 +248,41 @@ def settings(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def rules(request: HttpRequest, integration: IntegrationInstance, steps: Any = None) -> HttpResponse:
-    data = request.POST or None
-    known = tool(integration.provider)
+    if request.POST.get("do") == "fresh":
+        unsaved.forget(request, integration, "rules")
+        return see_other(request.path)
+    draft = unsaved.of(request, integration, "rules") if request.method == "GET" else None
+    data = unsaved.as_posted(draft) if draft else request.POST or None
+    known, seen = tool(integration.provider), draft.seen if draft else meanwhile.carried(request, integration)
     frequency = FrequencyForm(
         data, costs=cost.costs(integration), tool=known.name, initial={"frequency": integration.frequency}
     )
     pairs = [StreamForm(one, data) for one in integration.streams.prefetch_related("mappings")]
-    if data is not None and all([frequency.is_valid(), *(pair.is_valid() for pair in pairs)]):
-        if _keep_rules(pairs):
-            return _save_rules(request, integration, frequency)
-    context = {"integration": integration, "tool": known, "frequency": frequency, "pairs": pairs, "steps": steps}
-    return page(request, "settings", context, status=422 if data is not None else 200)
+    context: dict[str, Any] = {"integration": integration, "tool": known, "frequency": frequency, "pairs": pairs}
+    context |= {"steps": steps, "seen": seen, "saved": edits.last(integration, Part.RULES, Part.FREQUENCY)}
+    context["draft"] = draft
+    part = request.GET.get("part") == "effects"
+    context["effects"] = effects.of(integration, frequency, pairs, known, ask=part or "now" in request.GET)
+    if part and is_htmx(request):
+        if request.method == "POST":
+            unsaved.keep(request, integration, "rules", dict(request.POST.lists()))
+        return partial(request, "_effects", context | {"request": request, "is_part": True})
+    if data is None or draft or part:
+        return page(request, "settings", context)
+    if all([frequency.is_valid(), *(pair.is_valid() for pair in pairs)]):
+        met = quick_rules.meetings(integration, frequency, pairs, meanwhile.posted(request))
+        if met.rows:
+            context |= {"meanwhile": meanwhile.shown(request, met.newest, met.rows, "rules"), "seen": met.seen}
+            return page(request, "settings", context, status=409)
+        if quick_rules.keep(integration, frequency, pairs, met, str(request.user)):
+            unsaved.forget(request, integration, "rules")
+            return _after_rules(request, integration, met.kept)
+    return page(request, "settings", context, status=422)
 
 
-def _keep_rules(pairs: list[StreamForm]) -> bool:
-    """All of them or none; what is refused stands at its field."""
-    with transaction.atomic():
-        for pair in pairs:
-            try:
-                streams.change(pair.stream, **pair.cleaned_data)
-            except Refused as refused:
-                pair.refuse(refused)
-                transaction.set_rollback(True)
-    return not any(pair.errors for pair in pairs)
-
-
-def _save_rules(request: HttpRequest, integration: IntegrationInstance, frequency: FrequencyForm) -> HttpResponse:
-    lifecycle.set_frequency(integration, frequency.cleaned_data["frequency"])
+def _after_rules(request: HttpRequest, integration: IntegrationInstance, kept: list[str]) -> HttpResponse:
+    for text in kept:
+        messages.info(request, text)
     if integration.setup_step != "done":
         return see_other(setup_url(integration, setup.go_on(integration, "settings")))
     messages.success(request, _("Saved. The next run follows the new rules."))

@@ -49,11 +49,11 @@ class Command(BaseCommand):
         stop_on_signals()
         began = time.monotonic()
         lock = _lock(settings.VAR_DIR / "run.lock")
-        own_sandbox = bool(settings.SANDBOX_PORT) and not settings.PROVIDER_BASE_URLS
+        own_sandbox = bool(settings.SANDBOX_PORT) and not _elsewhere()
         _need_port(settings.PORT, "PORT")
         if own_sandbox:
             _need_port(settings.SANDBOX_PORT, "SANDBOX_PORT")
-            settings.PROVIDER_BASE_URLS = _sandbox_urls()
+            settings.PROVIDER_BASE_URLS = settings.PROVIDER_BASE_URLS | _sandbox_urls()
         processes = Processes(self._say)
         try:
             self._start(processes, own_sandbox, demo=not options["no_demo"])
@@ -115,6 +115,11 @@ def _environment() -> dict[str, str]:
     }
 
 
+def _elsewhere() -> dict[str, str]:
+    """Where the tools are, when somebody has said so. The practice tool is ourselves."""
+    return {slug: url for slug, url in settings.PROVIDER_BASE_URLS.items() if slug != "practice"}
+
+
 def _sandbox_urls() -> dict[str, str]:
     from integrations.sandbox.provider import find_providers
 
@@ -167,9 +172,7 @@ def _panel(own_sandbox: bool) -> str:
     from tenants.hosts import public_url
 
     public = public_url()
-    sandbox = (
-        "Providers      " + ", ".join(f"{slug} at {url}" for slug, url in settings.PROVIDER_BASE_URLS.items()) + "\n"
-    )
+    sandbox = "Providers      " + ", ".join(f"{slug} at {url}" for slug, url in _elsewhere().items()) + "\n"
     if own_sandbox:
         sandbox = (
             f"Notion         http://{HOST}:{settings.SANDBOX_PORT}/  a sandbox: see and edit the other side by hand\n"

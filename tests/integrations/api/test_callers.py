@@ -18,6 +18,8 @@ from tests.integrations.api.conftest import Api
 SOME_ID = "01993f0a-1b5d-7e20-93c1-7a6b5c4d3e10"
 #: They ask and write nothing, so a viewer may.
 READING = {"preview_mappings", "resolve_collection"}
+#: They change what is the caller's own: a person may, whatever the role; a token only if it may write.
+OWN = {"read_notifications", "read_notification", "set_notification_preferences"}
 #: What a member may do; everything else that writes is for admins.
 MEMBERS = {
     "sync_integration",
@@ -40,19 +42,60 @@ MEMBERS = {
     "change_records",
     "update_record",
     "delete_record",
+    "create_view",
+    "update_view",
+    "delete_view",
+    "create_action",
+    "undo_action",
+    "create_import",
+    "change_import",
+    "preview_import",
+    "approve_import",
+    "undo_import",
+    "discard_import",
+    "mend_cause",  # trying again; what changes the mapping is refused inside, see test_problems
+    "retry_run",
+}
+#: What is for admins even to look at.
+ADMINS = {
+    "list_webhook_endpoints",
+    "get_webhook_endpoint",
+    "list_webhook_deliveries",
+    "get_webhook_delivery",
+    "list_tokens",
 }
 
 
 def address(path):
-    for name in ("integration_id", "stream_id", "run_id", "plan_id", "conflict_id", "record_id"):
+    for name in (
+        "integration_id",
+        "stream_id",
+        "run_id",
+        "plan_id",
+        "conflict_id",
+        "record_id",
+        "import_id",
+        "action_id",
+        "endpoint_id",
+        "delivery_id",
+    ):
         path = path.replace(f"{{{name}}}", SOME_ID)
-    path = path.replace("{aside_id}", "1").replace("{link_id}", "1")
+    path = (
+        path.replace("{aside_id}", "1")
+        .replace("{link_id}", "1")
+        .replace("{view_id}", "1")
+        .replace("{notification_id}", "1")
+        .replace("{member_id}", "1")
+        .replace("{invitation_id}", "1")
+        .replace("{field_id}", "1")
+        .replace("{token_id}", "1")
+    )
     return path.replace("{slug}", "notion").replace("{entity}", "contact").replace("{collection_id}", "abc")
 
 
 def body_of(operation):
     content = operation.get("requestBody", {}).get("content", {})
-    return content["application/json"]["example"] if content else None
+    return content["application/json"]["example"] if "application/json" in content else None  # an upload has none
 
 
 def writes():
@@ -165,15 +208,32 @@ def test_a_viewer_changes_nothing(tenant, caller, path, method, operation):
 @pytest.mark.parametrize(("path", "method", "operation"), writes())
 def test_a_member_writes_records_and_manages_nothing(tenant, caller, path, method, operation):
     answer = caller("member").call(method, address(path), body_of(operation))
-    allowed = operation["operationId"] in READING | MEMBERS
+    allowed = operation["operationId"] in READING | OWN | MEMBERS
     assert (answer.status_code == 403) is not allowed
+
+
+def test_a_viewer_chooses_how_to_be_told_and_a_token_that_only_reads_does_not(tenant, member, sign_in):
+    owner = tenant.owner
+    scoped = {
+        name: Api(tenant, tokens.create_token(tenant, name, by=owner, scopes=[name])[1])
+        for name in ("syncs.read", "syncs.run", "records.write")
+    }
+    wanted = scoped["syncs.read"].get("notification-preferences").json() | {"digest": "never"}
+    answers = {name: api.put("notification-preferences", wanted).status_code for name, api in scoped.items()}
+    assert answers == {"syncs.read": 403, "syncs.run": 200, "records.write": 403}
+    assert scoped["syncs.read"].post("notifications/read").json()["code"] == "forbidden"
+    client = sign_in(member("viewer"), tenant)
+    client.cookies["csrftoken"] = "a" * 32
+    page = Api(tenant, "", client)
+    assert page.put("notification-preferences", wanted, X_CSRFToken="a" * 32).status_code == 200
 
 
 def test_a_viewer_reads_everything(tenant, caller):
     viewer = caller("viewer")
     for path, method, operation in operations():
         if method == "get":
-            assert viewer.get(address(path)).status_code in (200, 404), operation["operationId"]
+            expected = (403,) if operation["operationId"] in ADMINS else (200, 404)
+            assert viewer.get(address(path)).status_code in expected, operation["operationId"]
 
 
 def test_an_owner_may_what_an_admin_may(tenant, member, sign_in):

@@ -67,6 +67,13 @@ def test_no_credential_is_kept(tenant, api, notion):
     assert "ntn_" not in str(Answer.objects.values().get())
 
 
+def test_what_is_shown_once_is_kept_sealed(tenant, api):
+    asked = {"url": "https://hooks.example.com/", "events": ["run.finished"]}
+    made = api.post("webhook-endpoints", asked, Idempotency_Key="k1")
+    assert made.json()["secret"] not in str(Answer.objects.values().get())
+    assert api.post("webhook-endpoints", asked, Idempotency_Key="k1").json() == made.json()
+
+
 def test_after_a_day_the_key_is_free(tenant, api):
     api.post("records/contact", ADA, Idempotency_Key="k1")
     Answer.objects.update(at=timezone.now() - idempotency.KEPT - dt.timedelta(seconds=1))

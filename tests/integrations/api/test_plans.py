@@ -8,7 +8,7 @@ import io
 from crm.models import Contact
 from integrations.catalog.models import Provider
 from integrations.models import Plan
-from integrations.services import plans
+from integrations.services import plans, sheet
 from tests.integrations.api.test_wizard import run_what_is_due
 
 
@@ -49,7 +49,7 @@ def test_the_csv_has_a_row_per_field_and_no_formula(live_tenant, api, wired, set
     assert head == ["Table", "Side", "Action", "Record", "Field", "Before", "After", "Why", "Outcome"]
     assert {row[3] for row in rows} == {"'=HYPERLINK(1)"}
     assert {row[4]: row[6] for row in rows}["Phone"] == "'@x"
-    assert plans._harmless("-5.00") == "-5.00" and plans._harmless("-5+A1") == "'-5+A1"
+    assert sheet.harmless("-5.00") == "-5.00" and sheet.harmless("-5+A1") == "'-5+A1"
     whole = rows_of(api.client.get(f"{home}/download", headers=api.headers))
     assert len({row[3] for row in whole[1:]}) == 13
 

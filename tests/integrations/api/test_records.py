@@ -116,6 +116,9 @@ def people(tenant):
         ("birthday.lt=2000-01-01", ["Bea Bianchi"]),
         ("birthday=2001-01-31", ["Carl"]),
         ("updated_at.gt=2000-01-01T00:00:00Z", ["Ada Rossi", "Bea Bianchi", "Carl"]),
+        ("name.contains=BI", ["Bea Bianchi"]),
+        ("name.contains=a r", ["Ada Rossi"]),
+        ("name.contains=", ["Ada Rossi", "Bea Bianchi", "Carl"]),
         ("updated_at.lt=2000-01-01T00:00:00%2B02:00", []),
         ("sort=-name", ["Carl", "Bea Bianchi", "Ada Rossi"]),
         ("sort=email", ["Ada Rossi", "Bea Bianchi", "Carl"]),
@@ -348,3 +351,9 @@ def test_a_mapping_takes_its_own_rule_and_whether_it_is_critical(api, wired):
     answer = api.put(home, {"mappings": kept})
     assert [(one["policy"], one["critical"]) for one in answer.json()["items"][:2]] == [("fill", True), ("", None)]
     assert api.put(home, {"mappings": [kept[0] | {"policy": "loudest"}]}).status_code == 422
+
+
+def test_what_no_database_keeps_is_dropped_from_names_as_from_texts(api):
+    made = api.post("records/contact", {"values": {"name": "A\u0000da", "tags": ["V\u0000IP", "\u0000"]}})
+    assert made.status_code == 201
+    assert (made.json()["values"]["name"], made.json()["values"]["tags"]) == ("Ada", ["VIP"])

@@ -204,6 +204,7 @@ def test_short_pause_resumes_at_once_and_a_long_one_asks_first(linked):
     assert linked.plans.get().made_by == "Ada"
     assert run_once(linked) == "not active"
     lifecycle.sync_now(linked)
+    assert linked.plans.get().state == "discarded"  # it would wait for an answer that nobody gives any more
     sync(linked)
     assert waiting.count(linked.pk) == 0
 

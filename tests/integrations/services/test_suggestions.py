@@ -175,7 +175,7 @@ def test_names_are_compared_in_their_plain_form(one, other):
 SCORES = st.dictionaries(st.tuples(st.integers(0, 4), st.integers(0, 4)), st.integers(1, 100).map(float), max_size=12)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60)
 @given(SCORES)
 def test_the_assignment_has_the_largest_sum(scores):
     def best(rows, used):

@@ -57,7 +57,7 @@ def applied(pair: Pair, result: Merge) -> Pair:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(met())
 def test_swapping_sides_swaps_the_answer(story):
     rules, pair, winners = story
@@ -71,7 +71,7 @@ def test_swapping_sides_swaps_the_answer(story):
     assert {name: turned.get(why, why) for name, why in one.why.items()} == other.why
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(met())
 def test_merging_again_after_it_is_carried_out_does_nothing(story):
     rules, pair, winners = story
@@ -82,7 +82,7 @@ def test_merging_again_after_it_is_carried_out_does_nothing(story):
     assert set(again.contested) == asked
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(met())
 def test_nothing_outside_the_rules_moves(story):
     rules, pair, winners = story
@@ -92,7 +92,7 @@ def test_nothing_outside_the_rules_moves(story):
     assert not (result.to_local and not rules[0].inbound) and not (result.to_remote and not rules[0].outbound)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(met())
 def test_filling_replaces_no_value_and_makes_no_conflict(story):
     rules, pair, winners = story
@@ -103,7 +103,7 @@ def test_filling_replaces_no_value_and_makes_no_conflict(story):
     assert not result.contested
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(met())
 def test_every_field_that_moves_says_why(story):
     rules, pair, winners = story
@@ -112,7 +112,7 @@ def test_every_field_that_moves_says_why(story):
     assert {*result.to_local, *result.to_remote} <= set(result.why) and set(result.why.values()) <= reasons
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(met())
 def test_a_value_that_nobody_gave_appears_nowhere(story):
     _rules, pair, _winners = story

@@ -105,7 +105,7 @@ def there(case, value, now=None):
     return case.step.there(value, now, AROUND)
 
 
-LAWS = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+LAWS = settings(max_examples=40)
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

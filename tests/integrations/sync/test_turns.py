@@ -156,8 +156,9 @@ def somebody_waits(priority, seconds=5):
 
 @pytest.fixture
 def eager(monkeypatch):
-    """Slices of no least length, that look whenever they may."""
+    """Slices of no least length, that look whenever they may; none is long, however slow this machine is."""
     monkeypatch.setattr(slices, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(slices, "LONG_SECONDS", 600)
     monkeypatch.setattr(slices, "LOOK_SECONDS", 0)
 
 

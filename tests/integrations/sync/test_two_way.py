@@ -10,7 +10,7 @@ from crm import records
 from crm.feed import Actor
 from crm.models import Company, Contact
 from integrations.catalog.models import Provider
-from integrations.models import Conflict, RecordLink, SyncLog
+from integrations.models import Conflict, RecordLink, SetAside, SyncLog
 from integrations.scheduling import dispatch, due
 from integrations.services import conflicts, connect, lifecycle, streams
 
@@ -122,3 +122,15 @@ def test_deletions_travel_and_edit_beats_delete(live_tenant, notion):
     assert Contact.objects.filter(pk=rescued.pk).exists()
     assert not notion.row(remote_ids[rescued.pk])["is_trashed"]
     assert Conflict.objects.filter(field="", record_id=rescued.pk).exists()
+
+
+def test_reasons_are_written_down_in_the_language_of_the_organisation(live_tenant, notion):
+    type(live_tenant).objects.filter(pk=live_tenant.pk).update(language="fr")
+    integration = connected(live_tenant, ("Contacts", "contact"))
+    lifecycle.activate(integration)
+    sync(integration)
+    notion.edit_row(RecordLink.objects.first().remote_id, Email="nonsense")
+    sync(integration)
+    assert (
+        SetAside.objects.get().reason == "«\N{NO-BREAK SPACE}nonsense\N{NO-BREAK SPACE}» n’est pas une adresse e-mail"
+    )

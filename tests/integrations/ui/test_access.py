@@ -43,6 +43,7 @@ def writes(made, stream):
         (url("plan_approve", pk, pk), {}),
         (url("plan_discard", pk, pk), {}),
         (url("undo", pk, pk), {}),
+        (url("run_retry", pk, pk), {}),
         *((reverse(f"inbox:{name}", args=[1], urlconf="config.urls_tenant"), {}) for name in ("retry", "retry_one")),
         *((reverse(f"inbox:{name}", args=[pk], urlconf="config.urls_tenant"), {"winner": "local"})
           for name in ("resolve", "swap", "acknowledge")),
@@ -110,7 +111,8 @@ def test_ids_of_another_tenant_are_not_found(tenant_client, theirs, other_tenant
              url("settings", made.pk), url("reconnect", made.pk), url("run", made.pk, made.pk), url("undo", made.pk, made.pk),
              url("table_rules", made.pk, stream.pk), url("matches", made.pk, stream.pk), url("health", made.pk, stream.pk),
              url("pair", made.pk, stream.pk), url("plan", made.pk, made.pk),
-             url("plan_csv", made.pk, made.pk), url("restart", made.pk, stream.pk, "read-again")]  # fmt: skip
+             url("plan_csv", made.pk, made.pk),
+             url("run_csv", made.pk, made.pk), url("restart", made.pk, stream.pk, "read-again")]  # fmt: skip
     for address in reads:
         assert tenant_client.get(address).status_code == 404, address
     for address, data in writes(made, stream)[1:]:

@@ -250,7 +250,7 @@ def test_set_aside_records_are_grouped_by_cause(live, notion):
         )  # fmt: skip
     page = client.get(url("detail", made.pk))
     group = page.context["groups"][0]
-    assert group["title"] == "3 contacts could not go to Notion" and group["field"] == "Phone"
+    assert group["title"] == "3 contacts: Phone is not accepted by Notion"
     assert all(one["url"] for one in group["examples"])
 
 

@@ -59,6 +59,7 @@ def test_lists_are_paged_and_cost_the_same(tenant_client, troubled, paired, monk
         return len(asked), page
 
     address = troubled[0]
+    queries(address)  # the first page of the day also notes that somebody was here
     before = {name: queries(f"{address}?list={name}")[0] for name in health.LISTS}
     for number in range(20):
         contact = Contact.objects.create(name=f"More {number}")
@@ -121,6 +122,8 @@ def test_every_field_says_where_its_value_comes_from(live, notion):
     assert "Where does Phone come from?" in html and "Changed in Notion, and only there" in html
     assert url("run", made.pk, made.runs.first().pk) in html
     assert "Typed here by Olga" in html
+    form = client.get(reverse("records:edit", args=["contact", link.record_id], urlconf="config.urls_tenant"))
+    assert "Where does Phone come from?" in form.content.decode() and "Typed here by Olga" in form.content.decode()
 
     def queries():
         with CaptureQueriesContext(connection) as asked:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -48,7 +50,7 @@ def test_one_click_settles(tenant_client, conflict):
     conflict(state="settled", winner="local")  # one that is settled does not take the buttons from those that wait
     conflict(state="settled", winner="local", critical=True)
     html = tenant_client.get("/inbox/").content.decode()
-    assert f'formaction="{inbox("resolve", one.pk)}"' in html and html.count("I have seen it") == 1
+    assert f'formaction="{inbox("resolve", one.pk)}"' in html and html.count("I have seen it</button>") == 1
     assert tenant_client.post(inbox("resolve", one.pk), {"winner": "remote"}).status_code == 303
     one.refresh_from_db()
     assert (one.state, one.winner) == ("settled", "remote")
@@ -80,6 +82,15 @@ def test_settled_one_is_swapped(tenant_client, conflict):
     assert Contact.objects.get(pk=one.record_id).phone == "+39 2"
 
 
+def test_each_choice_has_its_key(tenant_client, conflict):
+    conflict(state="open", policy="ask")
+    conflict(state="settled", winner="local", critical=True)
+    html = tenant_client.get("/inbox/").content.decode()
+    assert re.findall(r'aria-keyshortcuts="(.)"', html) == ["h", "t", "e", "s"]
+    assert "<kbd>h</kbd>" in html.partition('id="shortcuts"')[2]
+    assert "<kbd>t</kbd>" not in tenant_client.get("/").content.decode()
+
+
 def test_alert_of_a_critical_field_counts_until_it_is_seen(tenant_client, conflict):
     one, two = (conflict(state="settled", winner="local", critical=True) for _ in range(2))
     page = tenant_client.get("/inbox/")
@@ -107,6 +118,7 @@ def test_queries_do_not_grow_with_what_waits(tenant_client, conflict):
 
     conflict(state="open")
     conflict(state="settled", winner="local", critical=True)
+    queries()  # the first page of the day also notes that somebody was here
     before = queries()
     for _ in range(4):
         conflict(state="open")

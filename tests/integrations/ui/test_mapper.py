@@ -174,3 +174,71 @@ def test_options_that_are_missing_there_are_made_only_when_that_is_ticked(form, 
     form.data["adds"] = []
     form.save()
     assert scored.mappings.get(local="tags").options == {}
+
+
+def test_steps_change_places(form, scored):
+    first = form.row("Name")["number"]
+    form.do(**{f"add-{first}": "trim"})
+    form.do(**{f"add-{first}": "case"})
+    assert [step["name"] for step in form.row("Name")["steps"]["steps"]] == ["trim", "case"]
+    remote = form.row("Name")["id"]
+    form.do(f"down:0:{remote}")
+    assert [step["name"] for step in form.row("Name")["steps"]["steps"]] == ["case", "trim"]
+    assert f'data-focus-id="up-{first}-1"' in form.page.content.decode()  # the focus goes with the step
+    form.do(f"up:1:{remote}")
+    form.do(f"up:0:{remote}")  # it is the first already
+    form.do("up:9:nonsense")
+    assert [step["name"] for step in form.row("Name")["steps"]["steps"]] == ["trim", "case"]
+    form.save()
+    assert [step["name"] for step in scored.mappings.get(local="name").options["transforms"]] == ["trim", "case"]
+
+
+def test_an_edit_is_told_to_those_who_do_not_see_it(form, tenant_client):
+    remote = form.row("Email")["id"]
+    data = form.data | {"do": f"remove:{remote}"}
+    part = tenant_client.post(form.here, data, headers={"HX-Request": "true"}).content.decode()
+    assert '<p id="mapper-said" hx-swap-oob="innerHTML">Email: Not kept in step</p>' in part
+    assert 'data-focus-id="local-' in part  # the row after it
+
+
+def test_a_field_that_is_new_there_is_mapped_with_one_click(form, scored, notion):
+    from integrations.services import streams
+
+    notion.add_field("Contacts", "Birthday date", "date")
+    streams.refresh_schema(scored)
+    field = next(one for one in scored.schema["fields"] if one["name"] == "Birthday date")
+    scored.mappings.filter(local="birthday").delete()
+    scored.drift = [
+        {"at": "2026-11-21T10:00:00+00:00", "kind": "new", "field": field["id"], "name": field["name"], "was": ""}
+    ]
+    scored.save(update_fields=["drift"])
+    form.take(form.client.get(form.here))
+    assert f'value="map:{field["id"]}"' in form.page.content.decode()
+    form.do(f"map:{field['id']}")
+    assert form.row("Birthday date")["local"] == "birthday"
+    form.save()
+    assert f'value="map:{field["id"]}"' not in form.client.get(form.here).content.decode()
+
+
+def test_all_that_is_new_there_is_mapped_with_one_click_where_the_table_goes_on(form, scored, notion):
+    from integrations.models import Drift
+    from integrations.services import streams
+
+    for name, kind in (("Birthday date", "date"), ("City name", "rich_text"), ("Job title", "rich_text")):
+        notion.add_field("Contacts", name, kind)
+    streams.refresh_schema(scored)
+    added = [one for one in scored.schema["fields"] if one["name"] in ("Birthday date", "Job title")]
+    scored.mappings.filter(local__in=["birthday", "job_title"]).delete()
+    scored.drift = [
+        {"at": "2026-11-21T10:00:00+00:00", "kind": "new", "field": one["id"], "name": one["name"], "was": ""}
+        for one in added
+    ]
+    scored.on_drift = Drift.STOP
+    scored.save(update_fields=["drift", "on_drift"])
+    assert 'value="news"' not in form.client.get(form.here).content.decode()
+    type(scored).objects.filter(pk=scored.pk).update(on_drift=Drift.ASK)
+    form.take(form.client.get(form.here))
+    assert 'value="news"' in form.page.content.decode()
+    form.do("news")
+    assert form.row("Birthday date")["local"] == "birthday" and form.row("Job title")["local"] == "job_title"
+    assert form.row("City name")["local"] == ""  # not among what is told as new

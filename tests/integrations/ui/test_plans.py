@@ -206,3 +206,32 @@ def test_page_says_how_much_waits_while_it_stands_still(changed):
     made, client, _links = changed
     client.post(url("pause", made.pk))
     assert "1 change waits here for Notion; nothing is lost." in client.get(url("detail", made.pk)).content.decode()
+
+
+def test_the_head_says_in_sentences_what_it_comes_to(changed):
+    made, client, _links = changed
+    address, _plan = make(made, client)
+    page = client.get(address)
+    assert page.context["totals_words"] == "2 will change here, 1 will change in Notion. Nothing is deleted."
+    assert page.context["effort"].startswith("Takes about") and "a few seconds" in page.context["effort"]
+
+
+def test_who_comes_second_is_told_who_was_first(changed, sign_in, live_tenant):
+    made, client, _links = changed
+    _address, plan = make(made, client)
+    approve = url("plan_approve", made.pk, plan.pk)
+    client.post(approve)
+    again = client.post(approve, follow=True).content.decode()
+    assert f"{live_tenant.owner} has approved this plan already." in again
+
+
+def test_who_changed_the_setup_meanwhile_is_named(changed, live_tenant):
+    from integrations.services import edits, streams
+
+    made, client, links = changed
+    address, plan = make(made, client)
+    stream = links[0].stream
+    with edits.saving(stream, "rules", "Grace"):
+        streams.change(stream, policy="ask")
+    told = client.post(url("plan_approve", made.pk, plan.pk), follow=True).content.decode()
+    assert "Grace changed the setup after this plan was made. Make a new one." in told

@@ -60,7 +60,7 @@ def test_a_documented_day_is_reckoned_where_the_tool_does_not_tell(begun, monkey
     daily = (RateLimit(1000, 86_400), RateLimit(5, 1, path="/search"))
     monkeypatch.setattr("integrations.services.adapters.limits_of", lambda _provider: daily)
     for _ in range(3):
-        limiter().ask(account_name("notion", begun.account_id, {}), daily)
+        limiter().ask(account_name("notion", begun.account_id), daily)
     found = quota.usage(begun)
     assert (found.left, found.of, found.fills) == (997, 1000, ())
 

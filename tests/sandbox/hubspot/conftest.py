@@ -35,5 +35,6 @@ def http(server: SandboxServer, control: Control) -> Iterator[httpx.Client]:
     """A client of the demo's account; every answer is checked against the official description."""
     headers = {"Authorization": f"Bearer {DEMO_TOKEN}"}
     hooks = {"response": [spec.watch_response]}
-    with httpx.Client(base_url=server.url("hubspot"), headers=headers, event_hooks=hooks) as client:
+    plain = httpx.HTTPTransport(verify=False)  # reads no certificates
+    with httpx.Client(base_url=server.url("hubspot"), headers=headers, event_hooks=hooks, transport=plain) as client:
         yield client

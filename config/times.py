@@ -1,0 +1,48 @@
+"""Template filters of times: `relative` ("3 minutes ago", as raccord.js goes on to say it while the page is open), `instant`,
+`is_to_come`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from babel.dates import format_timedelta
+from django import template
+from django.utils import timezone
+from django.utils.translation import get_language, gettext
+
+register = template.Library()
+
+#: Seconds of each unit, the same in static/js/raccord.js: a text that changed its width after loading would make the page jump.
+STEPS = (31_536_000, 2_592_000, 604_800, 86_400, 3_600, 60)
+
+
+@register.filter
+def relative(at: datetime) -> str:
+    """In the page's language, in the largest unit that fits, cut and not rounded; "just now" within a minute."""
+    return relative_to(at, timezone.now())
+
+
+def relative_to(at: datetime, now: datetime) -> str:
+    seconds = int((at - now).total_seconds())
+    for step in STEPS:
+        if abs(seconds) >= step:
+            return _words(int(seconds / step) * step, (get_language() or "en").split("-")[0])
+    return gettext("just now")
+
+
+@lru_cache(maxsize=4096)
+def _words(seconds: int, language: str) -> str:
+    return format_timedelta(timedelta(seconds=seconds), threshold=1, add_direction=True, locale=language)
+
+
+@register.filter
+def instant(at: datetime) -> str:
+    """For machines, in the page's time zone: 2026-09-15T14:05:00+02:00."""
+    return timezone.localtime(at).isoformat()
+
+
+@register.filter
+def is_to_come(at: datetime) -> bool:
+    """Not for what is due within the minute: "the next run just now" says nothing."""
+    return (at - timezone.now()).total_seconds() >= STEPS[-1]

@@ -1,0 +1,133 @@
+"""Pictures of numbers, drawn here: from numbers to the parts of an SVG, for ui/_chart.html. Pure.
+
+Every picture has its numbers beside it as a table. Coordinates are text, so that no locale writes them with a comma.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import formats
+from django.utils.translation import gettext as _
+
+STEP, BAR = 12, 9  # from column to column, and how wide one is
+HEIGHT = 60
+LEAST = 2  # what is not nothing can be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """key: its class (ok, some, trouble, here, there, agree, plain); values: one for each label."""
+
+    key: str
+    label: str
+    values: Sequence[float]
+
+
+def day(at: dt.date) -> str:
+    return formats.date_format(at, "MONTH_DAY_FORMAT")
+
+
+def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series], summary: str = "") -> dict[str, Any]:
+    """A column for each label, with the series one above the other."""
+    totals = [sum(one.values[at] for one in series) for at in range(len(labels))]
+    most = max(totals, default=0)
+    bars = []
+    both = _("%(label)s: %(text)s")
+    for at in range(len(labels)):
+        top = float(HEIGHT)
+        for one in series:
+            if one.values[at]:
+                tall = max(one.values[at] / most * HEIGHT, LEAST)
+                top = max(top - tall, 0)
+                bars.append(
+                    {"key": one.key, "x": _xy(at * STEP), "y": _xy(top), "w": str(BAR), "h": _xy(tall),
+                     "words": both % {"label": labels[at], "text": f"{_n(one.values[at])} {one.label}"}}
+                )  # fmt: skip
+    return {
+        "id": f"chart-{id_}",
+        "kind": "columns",
+        "title": title,
+        "summary": summary,
+        "width": max(len(labels) * STEP - (STEP - BAR), 1),
+        "height": HEIGHT,
+        "bars": bars,
+        "most": _n(most),
+        "first": labels[0] if labels else "",
+        "last": labels[-1] if labels else "",
+        "legend": [{"key": one.key, "label": one.label} for one in series] if len(series) > 1 else [],
+        "heads": [one.label for one in series],
+        "table": [
+            {"label": label, "cells": [_n(one.values[at]) for one in series]}
+            for at, label in enumerate(labels)
+            if totals[at]
+        ],
+        "is_empty": not most,
+    }
+
+
+def line(
+    id_: str, title: str, labels: Sequence[str], values: Sequence[float | None], low: float, high: float, unit: str = ""
+) -> dict[str, Any]:
+    """One line from `low` to `high`; days without a value are gaps, and a day alone is a dot."""
+    width = max((len(values) - 1) * STEP, 1)
+    places = [
+        None
+        if value is None
+        else (at * STEP, HEIGHT - (min(max(value, low), high) - low) / ((high - low) or 1) * HEIGHT)
+        for at, value in enumerate(values)
+    ]
+    known = [place for place in places if place]
+    return {
+        "id": f"chart-{id_}",
+        "kind": "line",
+        "title": title,
+        "width": width,
+        "height": HEIGHT,
+        "path": _path(places),
+        "dots": [{"x": _xy(x), "y": _xy(y)} for x, y in _alone(places)],
+        "last_dot": {"x": _xy(known[-1][0]), "y": _xy(known[-1][1])} if known else None,
+        "first": labels[0] if labels else "",
+        "last": labels[-1] if labels else "",
+        "heads": [title],
+        "table": [
+            {"label": label, "cells": [f"{_n(value)}{unit}"]}
+            for label, value in zip(labels, values, strict=True)
+            if value is not None
+        ],
+        "is_empty": not known,
+    }
+
+
+Place = tuple[float, float]
+
+
+def _path(places: Sequence[Place | None]) -> str:
+    parts, is_on = [], False
+    for place in places:
+        if place is not None:
+            parts.append(f"{'L' if is_on else 'M'}{_xy(place[0])} {_xy(place[1])}")
+        is_on = place is not None
+    return " ".join(parts)
+
+
+def _alone(places: Sequence[Place | None]) -> list[Place]:
+    """Days with a value between two without: a line cannot show them."""
+    around = [None, *places, None]
+    return [
+        place
+        for before, place, after in zip(around, around[1:], around[2:], strict=False)
+        if place and not before and not after
+    ]
+
+
+def _xy(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _n(value: float) -> str:
+    digits = 0 if value == int(value) else 1
+    return formats.number_format(value, digits, force_grouping=True)

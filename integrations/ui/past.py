@@ -1,0 +1,84 @@
+"""What ran in the last days, as pictures: runs by how they ended, records by side, calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, FloatField, Q, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from integrations.catalog.models import Calls
+from integrations.models import IntegrationInstance, SyncLog
+from integrations.services import calls
+from integrations.ui import charts
+
+DAYS = 30
+#: Written records: key of the counts -> its series.
+WRITTEN = {
+    "created_here": "here", "updated_here": "here", "deleted_here": "here",
+    "created_there": "there", "updated_there": "there", "deleted_there": "there",
+    "set_aside": "trouble", "conflict": "trouble",
+}  # fmt: skip
+
+
+def of(integration: IntegrationInstance, tool: str) -> list[dict[str, Any]]:
+    """Three pictures of the last 30 days; those without anything to show are left out. Two queries."""
+    days = _days()
+    runs, written = _runs([integration.pk], days[0])
+    asked = dict(Calls.objects.filter(integration_id=integration.pk, day__gte=days[0]).values_list("day", "requests"))
+    labels = [charts.day(day) for day in days]
+    made = [
+        charts.columns(
+            "runs", _("Runs"), labels, [
+                charts.Series("ok", pgettext("runs", "done"), [runs[day, "done"] for day in days]),
+                charts.Series("plain", pgettext("runs", "cancelled"), [runs[day, "cancelled"] for day in days]),
+                charts.Series("trouble", pgettext("runs", "failed"), [runs[day, "failed"] for day in days]),
+            ],
+        ),
+        charts.columns(
+            "written", _("Records written"), labels, [
+                charts.Series("here", _("here"), [written[day, "here"] for day in days]),
+                charts.Series("there", _("in %(tool)s") % {"tool": tool}, [written[day, "there"] for day in days]),
+                charts.Series("trouble", _("set aside or in conflict"), [written[day, "trouble"] for day in days]),
+            ],
+        ),
+        charts.columns(
+            "calls", _("Calls to %(tool)s") % {"tool": tool}, labels,
+            [charts.Series("plain", _("calls"), [asked.get(day, 0) for day in days])],
+        ),
+    ]  # fmt: skip
+    return [one for one in made if not one["is_empty"]]
+
+
+def _days() -> list[dt.date]:
+    today = calls.today()
+    return [today - dt.timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+
+
+def _runs(integrations: Sequence[UUID], since: dt.date) -> tuple[Counter[tuple], Counter[tuple]]:
+    """({(day, state): runs}, {(day, series): records})."""
+    start = timezone.make_aware(dt.datetime.combine(since, dt.time()))
+    sums = {key: Coalesce(Sum(Cast(KT(f"counts__{key}"), FloatField())), 0.0) for key in WRITTEN}
+    rows: Any = (
+        SyncLog.objects.filter(integration__in=integrations, started_at__gte=start)
+        .annotate(day=TruncDate("started_at"))
+        .values("day")
+        .annotate(**{state: Count("id", filter=Q(state=state)) for state in ("done", "failed", "cancelled")}, **sums)
+        .order_by()
+    )
+    runs: Counter[tuple] = Counter()
+    written: Counter[tuple] = Counter()
+    for row in rows:
+        for state in ("done", "failed", "cancelled"):
+            runs[row["day"], state] += row[state]
+        for key, series in WRITTEN.items():
+            written[row["day"], series] += int(row[key])
+    return runs, written

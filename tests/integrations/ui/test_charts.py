@@ -1,0 +1,43 @@
+"""Pictures of numbers: pure, without commas in coordinates, with their numbers beside them."""
+
+from __future__ import annotations
+
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from integrations.ui import charts
+
+
+def test_columns_stand_on_each_other_and_never_above_the_top():
+    made = charts.columns("x", "Runs", ["a", "b", "c"], [
+        charts.Series("ok", "done", [3, 0, 100]), charts.Series("trouble", "failed", [1, 0, 1]),
+    ])  # fmt: skip
+    for bar in made["bars"]:
+        assert 0 <= float(bar["y"]) and float(bar["y"]) + float(bar["h"]) <= charts.HEIGHT + 0.01
+        assert float(bar["h"]) >= charts.LEAST  # what is not nothing can be seen
+    assert [row["cells"] for row in made["table"]] == [["3", "1"], ["100", "1"]]  # a day without anything needs no row
+    assert made["legend"] and not made["is_empty"]
+
+
+def test_nothing_is_told_as_nothing():
+    made = charts.columns("x", "Runs", ["a", "b"], [charts.Series("ok", "done", [0, 0])])
+    assert made["is_empty"] and made["bars"] == [] and made["legend"] == []
+    assert charts.columns("x", "Runs", [], [])["is_empty"]
+
+
+def test_line_has_gaps_where_nobody_looked_and_dots_for_days_alone():
+    made = charts.line("x", "Agree", list("abcdef"), [None, 99.0, None, 100.0, 98.5, None], 90, 100, " %")
+    assert made["path"].count("M") == 2 and made["path"].count("L") == 1
+    assert len(made["dots"]) == 1 and made["last_dot"]["y"] == "9"
+    assert [row["cells"] for row in made["table"]] == [["99 %"], ["100 %"], ["98.5 %"]]
+    assert charts.line("x", "Agree", ["a"], [None], 0, 1)["is_empty"]
+
+
+def test_drawn_with_a_name_and_a_table_and_without_style():
+    with translation.override("fr"):
+        made = charts.columns("x", "Passages", ["1 mai", "2 mai"], [charts.Series("ok", "faits", [1, 2.5])])
+        html = render_to_string("ui/_chart.html", {"chart": made})
+        bare = render_to_string("ui/_chart.html", {"chart": made, "bare": True})
+    assert 'role="img"' in html and "<title" in html and "<table" in html and "style=" not in html
+    assert 'height="24"' in html and "2,5" in html  # coordinates as a machine reads them, numbers as a person does
+    assert "visually-hidden" in bare and "<table" in bare
