@@ -297,8 +297,8 @@
   let had = null;
   function remember() {
     const here = document.activeElement;
-    const href = here.getAttribute("href");
-    const same = here.id ? `#${CSS.escape(here.id)}` : href ? `a[href="${CSS.escape(href)}"]` : "";
+    const told = ["href", "hx-get"].filter((name) => here.hasAttribute(name)).map((name) => `[${name}="${CSS.escape(here.getAttribute(name))}"]`).join("");
+    const same = here.id ? `#${CSS.escape(here.id)}` : told;
     had = here === document.body ? null : { here, same, near: here.parentElement?.closest("[id]")?.id };
   }
   function goBack() {

@@ -34,7 +34,6 @@
     if (event.target.closest("a, button, input, select, textarea, details, label") || String(getSelection())) return;
     event.target.closest("[data-editable]")?.querySelector("[data-edit]")?.click();
   });
-  let left = null;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.closest?.("[data-inline]")) {
       event.preventDefault();
@@ -47,11 +46,9 @@
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }
-    left = event.detail.target.closest?.("[data-editable]")?.id ?? null;
   });
   document.addEventListener("htmx:afterSettle", () => {
-    const place = left && document.getElementById(left);
-    left = null;
+    const place = event.detail.target?.closest?.("[data-editable]");
     if (!place) return;
     const field = place.querySelector("[data-inline] :is(input:not([type=hidden]), select, textarea)");
     (field ?? place.querySelector("[data-edit]"))?.focus();

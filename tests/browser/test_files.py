@@ -54,12 +54,14 @@ def test_from_a_file_to_its_undo_and_out_again(site, signed_in, live_tenant, wor
     expect(page.locator("#rows li", has_text="Ada Lovelace")).to_contain_text("+44 2")
     assert not looked_at(page) + told(page)
     assert Contact.objects.count() == 1  # nothing is written yet
-    page.get_by_role("button", name="Import 2 rows").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Import 2 rows").click()
     work()
     page.get_by_role("heading", level=1, name="people.csv is imported").wait_for()
     assert dict(Contact.objects.values_list("name", "phone")) == {"Ada Lovelace": "+44 2", "Zoë Quiñones": "+34 1"}
 
-    page.get_by_role("button", name="Take this import back").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Take this import back").click()
     work()
     page.get_by_role("heading", level=1, name="people.csv was taken back").wait_for()
     assert dict(Contact.objects.values_list("name", "phone")) == {"Ada Lovelace": "+44 1"}

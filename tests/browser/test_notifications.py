@@ -38,7 +38,8 @@ def test_what_changed_is_read_and_mended_by_its_button(stopped, site, signed_in)
     told.get_by_role("button", name="Reconnect").click()
     expect(page).to_have_url(f"{site.home}/connections/{stopped.pk}/reconnect/")
     page.goto(f"{site.home}/notifications/")
-    page.get_by_role("button", name="Mark as unread: Notion does not").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Mark as unread: Notion does not").click()
     page.get_by_role("button", name="Mark all as read").click()
     expect(page.locator(".page-status")).to_have_text("You have read everything.")
 

@@ -30,6 +30,7 @@ def test_it_is_connected_edited_broken_and_mended(practice, site, signed_in, liv
     integration.schema = live_tenant.schema_name
     make_plan(integration)
     page.get_by_role("button", name="Start the sync").click()
+    expect(page.locator("#live")).to_be_visible()
     assert sync(integration) == "done"
     expect(page.locator("#live")).to_contain_text("In step")
     assert Contact.objects.count() == 12

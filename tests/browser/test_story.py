@@ -186,7 +186,8 @@ class Person:
     def keeps_what_is_here(self, home: str) -> None:
         page = self.page
         page.goto(f"{home}inbox/")
-        page.locator("#conflicts button.clash-value.here").first.click()
+        with page.expect_navigation():
+            page.locator("#conflicts button.clash-value.here").first.click()
         page.goto(f"{home}inbox/")
         expect(page.locator("#conflicts button.clash-value")).to_have_count(0)
 
@@ -198,8 +199,8 @@ class Person:
         page.locator("main a[href*='/runs/']").nth(1).click()  # the last one only sent what was settled
         expect(page.locator("#lines")).to_contain_text(title)
         page.locator("a[href*='/undo/']").first.click()
-        page.locator("form.undo button.primary").click()
-        expect(page.locator("h1")).to_be_visible()
+        with page.expect_navigation():
+            page.locator("form.undo button.primary").click()
 
 
 def only_integration(slug: str):
