@@ -10,6 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from config.widgets import LongSelect
 from tenants.lifecycle import RESERVED, taken
 from tenants.models import Tenant, User
 
@@ -120,7 +121,7 @@ class PreferencesForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ("name", "language", "timezone", "theme")
-        widgets = {"theme": forms.RadioSelect(attrs={"data-theme-field": True})}
+        widgets = {"timezone": LongSelect, "theme": forms.RadioSelect(attrs={"data-theme-field": True})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

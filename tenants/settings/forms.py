@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.widgets import LongSelect
 from tenants import tokens
 from tenants.access import MAY
 from tenants.models import Role, Tenant
@@ -32,6 +33,7 @@ class OrganisationForm(forms.ModelForm):
     class Meta:
         model = Tenant
         fields = ("name", "timezone", "currency", "language")
+        widgets = {"timezone": LongSelect}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
