@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,24 +29,38 @@ RUNS = 8
 CAUSES = 5  # of what is set aside; the inbox has all
 
 
-def live(integration: IntegrationInstance) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Now:
+    """How a connection stands right now, asked once for all that tells of it. last: how the last run failed, as a code."""
+
+    running: SyncLog | None
+    due: Due | None
+    streams: list[Stream]
+    left: status.Unsettled
+    last: str
+
+
+def now(integration: IntegrationInstance, *, briefly: bool = False) -> Now:
+    """briefly: for `live` alone, without the schemas of the tables and their mappings."""
+    tables = integration.streams.select_related("integration")
+    ended = integration.runs.filter(ended_at__isnull=False).order_by("-started_at")
+    return Now(
+        integration.runs.filter(state=SyncLog.State.RUNNING).first(),
+        Due.objects.filter(pk=integration.pk).first(),
+        list(tables.defer("schema") if briefly else tables.prefetch_related("mappings")),
+        status.unsettled([integration.pk]).get(integration.pk, status.Unsettled()),
+        ended.values_list("error_code", flat=True).first() or "",
+    )
+
+
+def live(integration: IntegrationInstance, at: Now) -> dict[str, Any]:
     """For _live.html: the sentence, and the progress of a run while there is one."""
-    running = SyncLog.objects.filter(integration=integration, state=SyncLog.State.RUNNING).first()
-    due = Due.objects.filter(pk=integration.pk).first()
-    streams = list(integration.streams.defer("schema"))
-    left = status.unsettled([integration.pk]).get(integration.pk, status.Unsettled())
     return {
         "integration": integration,
-        "standing": status.standing(integration, running, due, streams, left, _last(integration)),
-        "progress": _progress(running, integration) if running else None,
-        "due": due,
+        "standing": status.standing(integration, at.running, at.due, at.streams, at.left, at.last),
+        "progress": _progress(at.running, integration) if at.running else None,
+        "due": at.due,
     }
-
-
-def _last(integration: IntegrationInstance) -> str:
-    """How the last run failed, as a code."""
-    ended = integration.runs.filter(ended_at__isnull=False).order_by("-started_at")
-    return ended.values_list("error_code", flat=True).first() or ""
 
 
 def _progress(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
@@ -63,9 +78,9 @@ def _number(number: int) -> str:
     return formats.number_format(number, force_grouping=True)
 
 
-def context(integration: IntegrationInstance) -> dict[str, Any]:
+def context(integration: IntegrationInstance, at: Now) -> dict[str, Any]:
     """For _overview.html."""
-    streams = list(integration.streams.select_related("integration").prefetch_related("mappings"))
+    streams, waits = at.streams, waiting.count(integration.pk)
     provider = tool(integration.provider)
     counts = counting.counts(stream.pk for stream in streams)
     groups = causes.of(streams, CAUSES + 1)
@@ -84,15 +99,15 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         if len(groups) > CAUSES
         else "",
         "incidents": incidents.shown([integration.provider]),
-        "passing": _passing(integration, provider.name),
-        "waits": _waits(integration, provider.name),
+        "passing": _passing(integration, at.last, waits, provider.name),
+        "waits": _waits(integration, waits, provider.name),
         "warning": _warning(integration, provider.name),
         "plan": _plan(integration, provider.name),
         "is_catching_up": lifecycle.is_catching_up(integration),
         "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
         "runs": rows_of_runs(integration.runs.exclude(QUIET).defer("exchanges")[:RUNS], {integration.pk: integration}),
-        "due": Due.objects.filter(pk=integration.pk).first(),
-        "is_running": integration.runs.filter(state=SyncLog.State.RUNNING).exists(),
+        "due": at.due,
+        "is_running": at.running is not None,
         "is_active": integration.status == Status.ACTIVE,
         "is_paused": integration.status == Status.PAUSED,
         "frequency": integration.get_frequency_display(),
@@ -101,7 +116,7 @@ def context(integration: IntegrationInstance) -> dict[str, Any]:
         "agreement": agreement.of([integration.pk]).get(integration.pk),
         "charts": past.of(integration, provider.name),
         "failed": _failed(integration),
-        "waiting_count": waiting.count(integration.pk),
+        "waiting_count": waits,
     }
 
 
@@ -154,20 +169,19 @@ def _trouble(integration: IntegrationInstance, streams: list[Stream], provider: 
     }
 
 
-def _passing(integration: IntegrationInstance, provider: str) -> dict[str, str] | None:
+def _passing(integration: IntegrationInstance, last: str, waits: int, provider: str) -> dict[str, str] | None:
     """Why it is trying again by itself, and that nothing is lost."""
-    code = status.passing(integration, _last(integration))
+    code = status.passing(integration, last)
     if not code:
         return None
     told = failures.tell(code, tool=provider)
-    return {"title": told.title, "text": f"{told.text} {_waits(integration, provider)}".strip()}
+    return {"title": told.title, "text": f"{told.text} {_waits(integration, waits, provider)}".strip()}
 
 
-def _waits(integration: IntegrationInstance, provider: str) -> str:
+def _waits(integration: IntegrationInstance, number: int, provider: str) -> str:
     """While it stands still: how much of ours waits to go out. On their side the tool keeps what waits."""
     if integration.status == Status.ACTIVE and not integration.failures:
         return ""
-    number = waiting.count(integration.pk)
     if not number:
         return _("No change of yours waits here. What changes in %(tool)s is read when it goes on.") % {
             "tool": provider

@@ -31,18 +31,19 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     integration = get_object_or_404(IntegrationInstance, pk=pk)
     if integration.setup_step != "done" and may(request, "admin") and not is_htmx(request):
         return redirect("connections:setup", pk, setup.furthest(integration))
-    context = overview.context(integration)
+    now = overview.now(integration)
+    context = overview.context(integration, now)
     if is_htmx(request):
         return partial(request, "_overview", context)
     there = {"given_url": given.url(integration)}
-    return page(request, "detail", context | overview.live(integration) | there)
+    return page(request, "detail", context | overview.live(integration, now) | there)
 
 
 @require_role("viewer")
 def live(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Asked every two seconds while something goes on: two queries, and word to the page when it ends."""
+    """Asked every two seconds while something goes on: a few queries, and word to the page when it ends."""
     integration = get_object_or_404(IntegrationInstance.objects.defer("credentials"), pk=pk)
-    context = overview.live(integration)
+    context = overview.live(integration, overview.now(integration, briefly=True))
     response = partial(request, "_live", context)
     if request.GET.get("was") == "busy" and not context["standing"].is_busy:
         response.headers["HX-Trigger"] = "integration-changed"
