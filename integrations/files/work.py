@@ -30,8 +30,16 @@ def do_import(job_id: UUID, turn: Turn) -> bool:
             return True
         finished = applying.apply(job_id, turn) if job.state == State.RUNNING else applying.undo(job_id, turn)
     if finished:
-        imports.forget_file(job)
+        _forget_file(job_id)
     return finished
+
+
+def _forget_file(job_id: UUID) -> None:
+    """Of one that is over. A message that comes again finds a plan that waits for approval: it may be changed still, and read
+    again."""
+    job = Import.objects.filter(pk=job_id, state__in=(State.DONE, State.UNDONE, State.DISCARDED)).first()
+    if job:
+        imports.forget_file(job)
 
 
 def import_failed(job_id: UUID) -> None:

@@ -238,3 +238,19 @@ def test_what_a_fault_ended_keeps_no_file(tenant, bring, work, monkeypatch):
     keeping.forget()
     assert not storages["files"].exists(job.stored)
     assert Import.objects.get().stored == ""
+
+
+def test_a_planner_that_died_after_its_last_step_leaves_the_file_to_be_read_again(tenant, bring, work):
+    from integrations.files import imports
+    from integrations.files.models import Import
+
+    job = imports.preview(bring("Name,E-mail\nAda,ada@x.example\n"))
+    work()
+    jobs.ask("import", job.pk)  # its row is still there: the worker died before it could take it away
+    work()
+    job.refresh_from_db()
+    assert (job.state, bool(job.stored)) == ("ready", True)
+    imports.relayout(job, {"header": 1}, tenant)
+    imports.preview(job)
+    work()
+    assert Import.objects.get().state == "ready"
