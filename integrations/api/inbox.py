@@ -137,7 +137,7 @@ def list_causes(request: HttpRequest, integration: UUID | None = None) -> Any:
 def mend_cause(request: HttpRequest, body: Mend) -> Any:
     """Do one of the `ways` of a cause. 404 when nothing waits for it any more, `does_not_apply` when that way does not help."""
     AtLeast(problems.NEEDS[body.way])(request)
-    return Asked(number=problems.act(body.cause, body.way, "api"))
+    return Asked(number=problems.act(body.cause, body.way, "api", request.auth.label))
 
 
 @router.get("/incidents", response=list[Incident])

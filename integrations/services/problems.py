@@ -18,8 +18,8 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integrations.models import Direction, FieldMapping, SetAside, Stream
-from integrations.services import set_aside, streams
+from integrations.models import Direction, FieldMapping, Part, SetAside, Stream
+from integrations.services import edits, set_aside, streams
 from integrations.services.connect import Refused
 from integrations.sync import causes
 from integrations.sync.fields import schema_of
@@ -163,18 +163,28 @@ def ways(problem: Problem) -> list[str]:
     return found
 
 
-def act(cause: Cause, way: str, by: str = "person") -> int:
-    """Do one of `ways`; answers how many records it is about. Raises Refused when it does not apply (any more)."""
-    problem = one(cause)
-    if way not in ways(problem):
-        raise Refused(_("This does not help here any more. Look at what waits now."), "way", "does_not_apply")
+def act(cause: Cause, way: str, by: str = "person", who: str = "") -> int:
+    """Do one of `ways`; answers how many records it is about. Raises Refused when it does not apply (any more).
+
+    by: how a run names who asked; who: how the edits of the setup name them.
+    """
+    problem = _helped_by(cause, way)
     if way == "retry":
         return set_aside.retry_chosen(cause.records, by)
-    _change_mapping(problem, way)
+    with edits.saving(problem.stream, Part.MAPPING, who):
+        problem = _helped_by(cause, way)  # as it stands now that nobody else changes it
+        _change_mapping(problem, way, by)
     return problem.count
 
 
-def _change_mapping(problem: Problem, way: str) -> None:
+def _helped_by(cause: Cause, way: str) -> Problem:
+    problem = one(cause)
+    if way not in ways(problem):
+        raise Refused(_("This does not help here any more. Look at what waits now."), "way", "does_not_apply")
+    return problem
+
+
+def _change_mapping(problem: Problem, way: str, by: str) -> None:
     """The mapping as it stands with one field changed; what waits for the field is looked at anew, or is over."""
     stream, name = problem.stream, problem.cause.field
     wanted = []
@@ -196,7 +206,7 @@ def _change_mapping(problem: Problem, way: str) -> None:
         wanted.append(chosen)
     streams.set_mappings(stream, wanted)
     if way == "add_options":
-        set_aside.retry(problem.cause.records)
+        set_aside.retry(problem.cause.records, by)
     else:  # nobody waits for it any more
         problem.cause.records.exclude(code__in=BY_A_PERSON).delete()
 

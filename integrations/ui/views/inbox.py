@@ -120,7 +120,7 @@ def act(request: HttpRequest) -> HttpResponse:
     def work() -> None:
         nonlocal count
         try:
-            count = services.act(cause, way)
+            count = services.act(cause, way, who=str(request.user))
         except SetAside.DoesNotExist as error:
             raise Refused(_("Nothing waits for this any more."), code="over") from error
 

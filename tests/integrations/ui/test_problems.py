@@ -9,8 +9,8 @@ from django.urls import reverse
 from django_tenants.utils import tenant_context
 
 from crm.models import Contact
-from integrations.models import FieldMapping, SetAside
-from integrations.services import problems
+from integrations.models import FieldMapping, Part, SetAside
+from integrations.services import edits, problems
 from integrations.services.connect import Refused
 from integrations.sync import tables
 from integrations.sync.tally import Problem
@@ -124,6 +124,17 @@ def test_field_is_no_longer_kept_in_step(tenant_client, paired, aside):
     others = set(FieldMapping.objects.exclude(local="phone").values_list("local", flat=True))
     mend(tenant_client, cause, "stop_field")
     assert set(FieldMapping.objects.values_list("local", flat=True)) == others
+
+
+def test_mending_a_cause_is_an_edit_that_nobody_overwrites_unknowing(tenant_client, tenant, paired, aside):
+    stream, cause = paired["stream"], aside(1)
+    seen = edits.seen(stream.integration)  # on the mapping page that somebody else has open
+    mend(tenant_client, cause, "stop_field")
+    [edit] = edits.since(stream, Part.MAPPING, seen)
+    assert edit.by == str(tenant.owner)
+    assert {one["local"] for one in edit.before.values()} - {one["local"] for one in edit.after.values()} == {"phone"}
+    with pytest.raises(edits.Stale), edits.saving(stream, Part.MAPPING, "Bo", seen):
+        pass
 
 
 def test_missing_options_are_offered_where_there_are_options(paired, aside):
