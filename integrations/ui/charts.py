@@ -14,8 +14,10 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 STEP, BAR = 12, 9  # from column to column, and how wide one is
+FEW, SLIM = 14, 6  # so few columns are drawn wide; one fills less of its place, or it would be a block
 HEIGHT = 60
 LEAST = 2  # what is not nothing can be seen
+SPANS = (7, 14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,14 @@ def day(at: dt.date) -> str:
     return formats.date_format(at, "MONTH_DAY_FORMAT")
 
 
+def lately(days: Sequence[dt.date], first: dt.date | None) -> Sequence[dt.date]:
+    """The last of these days: a week, two, or all of them, whichever holds the first with something to show."""
+    return next((days[-span:] for span in SPANS if first and len(days) > span and first >= days[-span]), days)
+
+
 def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series], summary: str = "") -> dict[str, Any]:
-    """A column for each label, with the series one above the other."""
+    """A column for each label, with the series one above the other; a mark at the foot where there is nothing."""
+    wide = SLIM if len(labels) <= FEW else BAR
     totals = [sum(one.values[at] for one in series) for at in range(len(labels))]
     most = max(totals, default=0)
     bars = []
@@ -44,7 +52,7 @@ def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series
                 tall = max(one.values[at] / most * HEIGHT, LEAST)
                 top = max(top - tall, 0)
                 bars.append(
-                    {"key": one.key, "x": _xy(at * STEP), "y": _xy(top), "w": str(BAR), "h": _xy(tall),
+                    {"key": one.key, "x": _xy(at * STEP), "y": _xy(top), "w": str(wide), "h": _xy(tall),
                      "words": both % {"label": labels[at], "text": f"{_n(one.values[at])} {one.label}"}}
                 )  # fmt: skip
     return {
@@ -52,13 +60,18 @@ def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series
         "kind": "columns",
         "title": title,
         "summary": summary,
-        "width": max(len(labels) * STEP - (STEP - BAR), 1),
+        "days": len(labels),
+        "width": max(len(labels) * STEP - (STEP - wide), 1),
         "height": HEIGHT,
         "bars": bars,
-        "most": _n(most),
+        "nothing": "".join(f"M{at * STEP} {HEIGHT}h{wide}" for at, total in enumerate(totals) if not total),
+        "total": _n(sum(totals)),
+        "most": _n(most) if len([total for total in totals if total]) > 1 else "",
         "first": labels[0] if labels else "",
         "last": labels[-1] if labels else "",
-        "legend": [{"key": one.key, "label": one.label} for one in series] if len(series) > 1 else [],
+        "legend": [{"key": one.key, "label": one.label} for one in series if any(one.values)]
+        if len(series) > 1
+        else [],
         "heads": [one.label for one in series],
         "table": [
             {"label": label, "cells": [_n(one.values[at]) for one in series]}

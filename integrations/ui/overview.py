@@ -112,7 +112,7 @@ def context(integration: IntegrationInstance, at: Now) -> dict[str, Any]:
         "is_paused": integration.status == Status.PAUSED,
         "frequency": integration.get_frequency_display(),
         "hooks": hooks.shown(integration),
-        "usage": usage.shown(integration),
+        "usage": usage.shown(integration, provider.name),
         "agreement": agreement.of([integration.pk]).get(integration.pk),
         "charts": past.of(integration, provider.name),
         "failed": _failed(integration),

@@ -30,10 +30,12 @@ WRITTEN = {
 
 
 def of(integration: IntegrationInstance, tool: str) -> list[dict[str, Any]]:
-    """Three pictures of the last 30 days; those without anything to show are left out. Two queries."""
-    days = _days()
-    runs, written = _runs([integration.pk], days[0])
-    asked = dict(Calls.objects.filter(integration_id=integration.pk, day__gte=days[0]).values_list("day", "requests"))
+    """Three pictures of the last 30 days, or fewer while it is new; those without anything are left out. Two queries."""
+    every = _days()
+    runs, written = _runs([integration.pk], every[0])
+    asked = dict(Calls.objects.filter(integration_id=integration.pk, day__gte=every[0]).values_list("day", "requests"))
+    some = [day for (day, _key), number in (runs + written).items() if number] + [day for day in asked if asked[day]]
+    days = charts.lately(every, min(some, default=None))
     labels = [charts.day(day) for day in days]
     made = [
         charts.columns(

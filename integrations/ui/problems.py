@@ -172,7 +172,8 @@ def context(problem: Problem) -> dict[str, Any]:
     """For problem.html, beside what `rows` answers."""
     entity = registry.entity(problem.stream.entity)
     today = timezone.localdate()
-    days = [today - dt.timedelta(days=back) for back in range(services.DAYS - 1, -1, -1)]
+    every = [today - dt.timedelta(days=back) for back in range(services.DAYS - 1, -1, -1)]
+    days = charts.lately(every, min(problem.days, default=None))
     came = charts.Series("trouble", _("set aside"), [problem.days.get(day, 0) for day in days])
     return {
         "problem": _problem(problem, entity),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -23,6 +25,22 @@ def test_nothing_is_told_as_nothing():
     made = charts.columns("x", "Runs", ["a", "b"], [charts.Series("ok", "done", [0, 0])])
     assert made["is_empty"] and made["bars"] == [] and made["legend"] == []
     assert charts.columns("x", "Runs", [], [])["is_empty"]
+
+
+def test_a_new_connection_is_drawn_over_a_week_and_an_old_one_over_a_month():
+    month = [dt.date(2026, 11, 1) + dt.timedelta(days=at) for at in range(30)]
+    assert charts.lately(month, month[-1]) == charts.lately(month, month[-7]) == month[-7:]
+    assert charts.lately(month, month[-8]) == month[-14:]
+    assert charts.lately(month, month[-15]) == charts.lately(month, None) == month
+
+
+def test_a_day_without_anything_has_its_mark_and_only_what_there_is_stands_in_the_legend():
+    made = charts.columns("x", "Runs", ["a", "b", "c"], [
+        charts.Series("ok", "done", [0, 0, 2]), charts.Series("trouble", "failed", [0, 0, 0]),
+    ])  # fmt: skip
+    assert made["nothing"].count("M") == 2 and made["total"] == "2"
+    assert [one["label"] for one in made["legend"]] == ["done"]
+    assert not made["most"]  # of one day it would be the total again
 
 
 def test_line_has_gaps_where_nobody_looked_and_dots_for_days_alone():

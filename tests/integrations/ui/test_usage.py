@@ -52,8 +52,9 @@ def test_the_page_says_how_much_was_asked_and_how_much_is_left(working, tenant_c
     used = quota.usage(working)
     assert f"{used.requests:,} of 250,000" in html
     assert "248,796 left for all who use the account" in html
-    assert f"now {used.fills[0].used} of 180 in 60 s" in html
-    assert "asked to slow down 2 times" in html
+    assert f"{used.fills[0].used} in the last minute of the 180 that Notion allows" in html
+    assert "held back for 3 seconds to stay within that" in html
+    assert "Notion asked to slow down 2 times" in html
 
 
 def test_a_documented_day_is_reckoned_where_the_tool_does_not_tell(begun, monkeypatch):
@@ -94,7 +95,7 @@ def test_staff_replace_the_limit_of_the_account_and_not_that_of_a_part(db, monke
 def test_a_pause_is_told_on_the_page(working, tenant_client):
     provider = Provider.objects.get(slug="notion")
     limiter().pause(limiter().places(f"notion:{working.account_id}", limits_of(provider)), 50)
-    assert "s more, as it was asked to" in tenant_client.get(url("detail", working.pk)).content.decode()
+    assert "seconds, as Notion asked" in tenant_client.get(url("detail", working.pk)).content.decode()
 
 
 def test_programs_read_it_too(working, tenant):
