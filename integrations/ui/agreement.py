@@ -39,8 +39,8 @@ def chart(days: Sequence[Day], id_: str) -> dict[str, Any]:
     """The last 30 days, or fewer while there are fewer to show; from the lowest share, or 90 %, to 100 %."""
     today = calls.today()
     known = {day.day: _floor(day.percent) for day in days}
-    every = [today - dt.timedelta(days=back) for back in range(agreement.DAYS - 1, -1, -1)]
-    every = charts.lately(every, min((day for day in known if known[day] is not None), default=None))
+    month = [today - dt.timedelta(days=back) for back in range(agreement.DAYS - 1, -1, -1)]
+    every = charts.lately(month, min((day for day in known if known[day] is not None), default=None))
     values = [known.get(day) for day in every]
     low = min([90.0, *(value for value in values if value is not None)])
     title = _("Share of looked-at pairs that agree")
