@@ -162,6 +162,21 @@ def names(value: Any) -> list[str] | None:
     return sorted({name for item in value if (name := text(item))}) or None if value else None
 
 
+def data(value: Any) -> Any:
+    """Files or JSON, as they are. One with NUL somewhere is refused: without it a name or an address would be another one."""
+    if _holds_nul(value):
+        raise Unfit("it holds a character that cannot be stored (NUL): take it out, and the value goes through")
+    return value
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(name) or _holds_nul(held) for name, held in value.items())
+    return isinstance(value, list | tuple) and any(_holds_nul(held) for held in value)
+
+
 def _integer(value: Any) -> int:
     number = Decimal(decimal(value))
     if number != number.to_integral_value():
@@ -181,7 +196,7 @@ def _money(value: Any) -> dict[str, Any]:
     if value.get("amount") is None:
         raise Unfit("money without an amount")
     currency = value.get("currency") or None
-    if currency and not (isinstance(currency, str) and len(currency) <= 3):
+    if currency and not (isinstance(currency, str) and len(currency) <= 3 and "\x00" not in currency):
         raise Unfit("“%(value)s” is not a currency (a currency looks like EUR)", value=currency)
     return {"amount": decimal(value["amount"]), "currency": currency}
 
@@ -190,12 +205,12 @@ def _person(value: Any) -> str | list[str] | None:
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict | list) for one in value)):
         raise Unfit("this is not a person’s e-mail address")
     if isinstance(value, list):
-        return sorted({str(item).strip().lower() for item in value if item}) or None
-    return str(value).strip().lower() or None
+        return sorted({_address(item) for item in value if item} - {""}) or None
+    return _address(value) or None
 
 
-def _same(value: Any) -> Any:
-    return value or None
+def _address(value: Any) -> str:
+    return str(value).replace("\x00", "").strip().lower()
 
 
 CANONICAL: dict[Type, Callable[[Any], Any]] = {
@@ -214,8 +229,8 @@ CANONICAL: dict[Type, Callable[[Any], Any]] = {
     Type.URL: text,
     Type.PERSON: _person,
     Type.RELATION: names,
-    Type.FILE: _same,
-    Type.JSON: lambda value: value,
+    Type.FILE: lambda value: data(value) or None,
+    Type.JSON: data,
 }
 
 

@@ -110,7 +110,7 @@ def _written_by_ai(value: Any, field: RawField) -> Value:
 def _joined(value: Any, field: RawField) -> Value:
     """What a formula, rollup or lookup came to, as text: lists joined, people and files by name."""
     items = value if isinstance(value, list) else [value]
-    return ", ".join(part for part in (_part(item) for item in items) if part) or None
+    return values.text(", ".join(part for part in (_part(item) for item in items) if part))
 
 
 def _part(item: Any) -> str:
@@ -124,7 +124,7 @@ def _part(item: Any) -> str:
 
 
 def _json(value: Any, field: RawField) -> Value:
-    return value or None
+    return values.data(value) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ class Translator:
         if isinstance(value, dict) and ("error" in value or "specialValue" in value):
             raise Unfit("Airtable could not compute it (%(error)s)", error=value.get("error") or value["specialValue"])
         if raw["type"] == "multipleAttachments":
-            return [self._file(ident, raw["id"], each) for each in value] or None
+            return values.data([self._file(ident, raw["id"], each) for each in value]) or None
         return read(value, raw)
 
     def _file(self, ident: str, field: str, attached: Mapping[str, Any]) -> dict[str, str]:

@@ -82,7 +82,7 @@ def _value(plan: Plan, told: Mapping[str, Any], named: Named, links: Links) -> V
         case "boolean":
             return {"true": True, "false": False}.get(text.lower())
         case "select":
-            return plan.choices.labels.get(text, text)
+            return values.text(plan.choices.labels.get(text, text))
         case "multi":
             return values.names([plan.choices.labels.get(one, one) for one in text.split(";")])
         case "owner":

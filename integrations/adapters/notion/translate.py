@@ -77,7 +77,7 @@ def related(value: Sequence[Mapping[str, Any]]) -> list[str] | None:
 
 
 def files(value: Sequence[Mapping[str, Any]]) -> list[dict[str, str]] | None:
-    return [{"name": file.get("name") or "", "url": file_url(file)} for file in value] or None
+    return values.data([{"name": file.get("name") or "", "url": file_url(file)} for file in value]) or None
 
 
 def file_url(file: Mapping[str, Any]) -> str:
@@ -129,7 +129,7 @@ def _end(value: Mapping[str, Any] | None) -> str | None:
 
 
 def _as_it_is(value: Any) -> Value:
-    return value or None
+    return values.data(value) or None
 
 
 READERS: dict[str, Reader] = {

@@ -106,6 +106,12 @@ def test_what_could_not_be_computed_is_unfit_and_not_empty(value: Any) -> None:
     assert "fldX" not in one.values and "could not compute" in one.unfit["fldX"]
 
 
+def test_what_cannot_be_stored_is_unfit_and_says_what_to_do() -> None:
+    told = record(field("multipleAttachments"), [{"id": "att1", "filename": "a\x00.pdf", "url": "https://a.example"}])
+    assert (dict(told.values), "take it out" in told.unfit["fldX"]) == ({}, True)
+    assert read(result("formula", "singleLineText"), ["a\x00", "b"]) == "a, b"
+
+
 def test_several_values_where_one_is_expected_are_unfit() -> None:
     assert "fldX" in record(result("rollup", "number"), [1, 2]).unfit
 

@@ -126,6 +126,20 @@ def test_the_signature_of_a_hosted_file_is_not_part_of_its_value() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("files", [{"name": "a\x00.pdf", "type": "external", "external": {"url": "https://b.example/"}}]),
+        ("verification", {"state": ["\x00"]}),
+        ("a_type_of_next_year", {"\x00": 1}),
+    ],
+)
+def test_what_cannot_be_stored_is_unfit_and_says_what_to_do(kind: str, value: Any) -> None:
+    record, _ = translate.Translator(person).record(page(it=(kind, value), Name=("title", [run("Ada")])), lambda: "bot")
+    assert record.values == {"id-Name": "Ada"}
+    assert "take it out" in record.unfit["id-it"]
+
+
 def test_the_marker_is_read_and_kept_from_the_fields() -> None:
     translator = translate.Translator(person)
     properties = {"Name": ("title", []), translate.MARKER: ("rich_text", [run("m-1")])}

@@ -8,7 +8,7 @@ import pytest
 
 from integrations.adapters import errors
 from integrations.adapters.practice import translate
-from integrations.adapters.values import Type
+from integrations.adapters.values import Type, Unfit, canonical
 
 TABLE = {
     "id": "people",
@@ -96,3 +96,29 @@ def test_column_that_is_gone_stops_the_stream():
 )
 def test_what_is_written_reads_back_in_its_canonical_form(schema, field, value, read):
     assert translate.reads_back(schema.field(field), value) == read
+
+
+@pytest.mark.parametrize(("kind", "value"), [("file", [{"name": "a\x00", "url": ""}]), ("json", {"a": [{"\x00": 1}]})])
+def test_what_cannot_be_stored_is_unfit_and_the_rest_of_the_row_is_read(kind, value):
+    schema = translate.to_schema(TABLE | {"fields": [*TABLE["fields"], {"id": "odd", "name": "Odd", "type": kind}]})
+    record = translate.to_record(RECORD | {"fields": RECORD["fields"] | {"odd": value}}, schema)
+    assert "take it out" in record.unfit["odd"]
+    assert record.values["name"] == "Ada" and "odd" not in record.values
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "kept"),
+    [
+        (Type.PERSON, "Ada@x\x00.example", "ada@x.example"),
+        (Type.PERSON, ["\x00", "b@x.example"], ["b@x.example"]),
+        (Type.MONEY, {"amount": 1, "currency": "E\x00"}, None),
+        (Type.FILE, [], None),
+        (Type.JSON, {"a": "\\u0000"}, {"a": "\\u0000"}),
+    ],
+)
+def test_no_canonical_value_holds_what_no_database_stores(kind, value, kept):
+    if kept is None and value:
+        with pytest.raises(Unfit):
+            canonical(kind, value)
+    else:
+        assert canonical(kind, value) == kept
