@@ -1,5 +1,6 @@
-"""One thing done to many records: set a field, add or remove a tag, delete. In chunks, each a transaction and one statement,
-so that the change feed sees every record, a crash repeats at most nothing, and what was done can be undone.
+"""One thing done to many records: set a field, add or remove a tag, delete; and what a change of an added field does to its
+values (`field_work`). In chunks, each a transaction and one statement, so that the change feed sees every record, a crash repeats
+at most nothing, and what was done can be undone.
 
 Up to INLINE records are done while the person waits, in one transaction with the action itself: a process that dies in it has
 done nothing and left nothing behind. More are done in the background, by whoever registered for that: `crm` knows no queue, but
@@ -8,6 +9,7 @@ what it asks for is written down together with the action. Without anybody they 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -16,9 +18,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import feed, protection, records, registry, undo
+from crm import feed, field_work, protection, records, registry, undo
 from crm.feed import Actor
-from crm.models import BulkAction, Change
+from crm.models import BulkAction, Change, CustomField
 from crm.records import Invalid, Missing
 from crm.registry import Entity, Field, People, Row
 from crm.selection import Selection
@@ -42,16 +44,45 @@ def in_background(ask: Callable[[UUID], None]) -> None:
 def do(selection: Selection, kind: str, field: str, value: Value, by: Actor, user_id: int | None) -> BulkAction:
     """Do it, or have it done; answers how it stands then. Raises Invalid."""
     with transaction.atomic():
-        return _carry_out(start(selection, kind, field, value, by, user_id))
+        return carry_out(start(selection, kind, field, value, by, user_id))
+
+
+def do_to_field(field: CustomField, kind: str, value: Any, total: int, by: Actor, user_id: int | None) -> BulkAction:
+    """Have the records follow a change of this field, which the caller makes in the same transaction. `value`: {old option: new}
+    of a renaming, the definition of a field that is dropped."""
+    with transaction.atomic():
+        action = BulkAction.objects.create(
+            entity=field.entity,
+            kind=kind,
+            field=f"custom.{field.name}",
+            value=value,
+            query="",
+            total=total,
+            actor={"kind": by.kind, "id": by.id, "label": by.label},
+            user_id=user_id,
+        )
+        return carry_out(action)
 
 
 def take_back(action: BulkAction, by: Actor) -> BulkAction | None:
-    """The same backwards. None for one that is not done yet, or undone already."""
+    """The same backwards. None for one that is not done yet, or undone already. Raises Invalid where it cannot be any more."""
     with transaction.atomic():
-        return _carry_out(action) if begin_undo(action.pk, by) else None
+        return carry_out(action) if begin_undo(action.pk, by) else None
 
 
-def _carry_out(action: BulkAction) -> BulkAction:
+def is_undoable(action: BulkAction) -> bool:
+    """A field comes back without values, too."""
+    if action.state not in (State.DONE, State.FAILED) or action.kind == "wrap":
+        return False
+    return bool(action.changed) or action.kind in field_work.KINDS
+
+
+def may_undo(action: BulkAction, is_maker: bool, is_admin: bool) -> bool:
+    """Who did it, and those who manage; what concerns fields, only these."""
+    return is_admin or (is_maker and action.kind not in field_work.KINDS)
+
+
+def carry_out(action: BulkAction) -> BulkAction:
     if action.total > INLINE and _background:
         _background[0](action.pk)
     else:
@@ -122,14 +153,30 @@ def step(action_id: UUID) -> bool:
         action = BulkAction.objects.select_for_update().filter(pk=action_id).first()
         if action is None or action.state not in (State.RUNNING, State.UNDOING):
             return False
+        if action.kind == "rename" or (action.kind in field_work.KINDS and action.state == State.RUNNING):
+            return _of_field(action)
         return _forward(action) if action.state == State.RUNNING else _back(action)
 
 
+@transaction.atomic
 def begin_undo(action_id: UUID, by: Actor) -> bool:
-    """`run` goes on with it. False for one that is not done yet, or undone already."""
-    actor = {"kind": by.kind, "id": by.id, "label": by.label}
-    done = BulkAction.objects.filter(pk=action_id, state__in=[State.DONE, State.FAILED])
-    return bool(done.update(state=State.UNDOING, actor=actor, touched_at=timezone.now()))
+    """`run` goes on with it. False for one that is not done yet, or undone already. Raises Invalid, as `take_back` does."""
+    action = BulkAction.objects.select_for_update().filter(pk=action_id).first()
+    if action is None or action.state not in (State.DONE, State.FAILED) or action.kind == "wrap":
+        return False
+    if action.kind in field_work.KINDS:
+        with feed.acting(by):
+            field_work.begin_back(action)
+    action.state, action.position = State.UNDOING, None
+    action.actor = {"kind": by.kind, "id": by.id, "label": by.label}
+    action.save()
+    return True
+
+
+def neglected(before: dt.datetime) -> list[UUID]:
+    """Those that are not through and that nobody has gone on with since."""
+    going_on = BulkAction.objects.filter(state__in=[State.RUNNING, State.UNDOING], touched_at__lt=before)
+    return list(going_on.values_list("pk", flat=True))
 
 
 def find(entity: str, action_id: UUID) -> BulkAction:
@@ -213,6 +260,27 @@ def _delete(action: BulkAction, entity: Entity, ids: list[str]) -> tuple[int, li
     return records.delete_rows(entity, [pk for pk in ids if pk not in kept]), left
 
 
+def _of_field(action: BulkAction) -> bool:
+    is_back = action.state == State.UNDOING
+    before = _last_change()
+    with feed.acting(Actor(**action.actor)):
+        ids = field_work.step(action, CHUNK)
+    if ids and action.kind == "drop":
+        action.parts.append(_part(action.entity, before))
+    if is_back:
+        action.undone += len(ids)
+    else:
+        action.seen += len(ids)
+        action.changed += len(ids)
+        action.total = max(action.total, action.seen)
+    is_done = not ids and action.position is None  # nothing was left when it looked from the beginning
+    if is_done:
+        action.state = State.UNDONE if is_back else State.DONE
+    action.position = ids[-1] if len(ids) == CHUNK else None
+    action.save()
+    return not is_done
+
+
 CHANGES: dict[str, Callable[[Any, Any], Any]] = {
     "set": lambda held, value: value,
     "add": lambda held, value: sorted({*(held or []), *(value or [])}),
@@ -249,7 +317,10 @@ def _back(action: BulkAction) -> bool:
         txid, first, last = action.parts.pop()
         wrote = Change.objects.filter(entity=action.entity, txid=txid, id__gte=first, id__lte=last)
         entity = records.describe(action.entity)
-        done = undo.take_back(entity, undo.changes(wrote), Actor(**action.actor), {action.field} - {""})
+        is_field = (
+            action.kind in field_work.KINDS
+        )  # what befell all records, also those that a tool keeps, goes back in all
+        done = undo.take_back(entity, undo.changes(wrote), Actor(**action.actor), {action.field} - {""}, is_field)
         action.undone += len(done.ids)
         action.kept_count += len(done.left)
         action.kept = [*action.kept, *done.left][:TOLD]

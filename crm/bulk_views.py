@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from crm import bulk_actions, listing
+from crm import bulk_actions, field_work, listing
 from crm.answers import actor, back_to, go, in_dialog, is_htmx, known, tell
 from crm.forms import RecordForm
 from crm.models import BulkAction
@@ -124,7 +124,11 @@ def undo(request: HttpRequest, entity: str, pk: UUID) -> HttpResponse:
         return render(request, "crm/action.html", _told(request, found))
     if not may_undo(request, found):
         raise Http404(str(pk))
-    undone = bulk_actions.take_back(found, actor(request))
+    try:
+        undone = bulk_actions.take_back(found, actor(request))
+    except Invalid as error:
+        messages.error(request, str(error))
+        return _again(request, found)
     if undone is None:
         messages.info(request, _("It is undone already."))
         return _again(request, found)
@@ -143,7 +147,8 @@ def _again(request: HttpRequest, found: BulkAction) -> HttpResponse:
 
 def may_undo(request: HttpRequest, found: BulkAction) -> bool:
     """Who did it, and those who manage."""
-    return found.user_id == request.membership.user_id or request.membership.may("admin")
+    is_maker = found.user_id == request.membership.user_id
+    return bulk_actions.may_undo(found, is_maker, request.membership.may("admin"))
 
 
 def outcome(action: BulkAction) -> str:
@@ -170,7 +175,6 @@ def outcome(action: BulkAction) -> str:
 
 def _told(request: HttpRequest, found: BulkAction) -> dict[str, Any]:
     entity = known(found.entity)
-    described = entity.fields.get(found.field)
     is_back = found.state in (State.UNDOING, State.UNDONE)
     done = found.undone + found.kept_count if is_back else found.seen
     total = found.changed if is_back else found.total
@@ -178,7 +182,7 @@ def _told(request: HttpRequest, found: BulkAction) -> dict[str, Any]:
     return {
         "entity": entity,
         "action": found,
-        "title": _what(found, entity, described),
+        "title": what(found, entity),
         "running": found.state in (State.RUNNING, State.UNDOING),
         "undoing": found.state == State.UNDOING,
         "failed": found.state == State.FAILED,
@@ -188,17 +192,27 @@ def _told(request: HttpRequest, found: BulkAction) -> dict[str, Any]:
         "outcome": outcome(found),
         "left": left,
         "left_more": max(0, (found.kept_count if is_back else found.left_count) - len(left)),
-        "may_undo": found.state in (State.DONE, State.FAILED) and found.changed and may_undo(request, found),
+        "may_undo": bulk_actions.is_undoable(found) and may_undo(request, found),
+        "is_field": found.kind in field_work.KINDS,
         "undo_url": reverse("records:action_undo", args=[entity.name, found.pk]),
         "by": found.actor.get("label", ""),
     }
 
 
-def _what(found: BulkAction, entity: Entity, described: Field | None) -> str:
-    plural = entity.plural.lower()
+def what(found: BulkAction, entity: Entity) -> str:
+    """As a title."""
+    described = entity.fields.get(found.field)
     if found.kind == "delete":
-        return _("Delete %(plural)s") % {"plural": plural}
+        return _("Delete %(plural)s") % {"plural": entity.plural.lower()}
     label = described.label if described else found.field
+    given: Any = found.value
+    if found.kind == "drop":
+        return _("Remove the field %(field)s") % {"field": given["label"]}
+    if found.kind == "wrap":
+        return _("Let %(field)s hold several options") % {"field": label}
+    if found.kind == "rename":
+        pairs = ", ".join(_("“%(old)s” → “%(new)s”") % {"old": old, "new": new} for old, new in given.items())
+        return _("Rename options of %(field)s: %(pairs)s") % {"field": label, "pairs": pairs}
     value = ""
     if described:
         value = Presenter(entity, People(), [{described.name: found.value}]).text(described, found.value)

@@ -197,7 +197,10 @@ def _holds(described: Field, value: str) -> Q:
     """One of several tags; or any, or none."""
     if described.custom:
         own = described.name.partition(".")[2]
-        return _present(described, value) if value in (ANY, NONE) else Q(custom__contains={own: [value]})
+        one_of = Q(custom__contains={own: [value]}) | Q(
+            custom__contains={own: value}
+        )  # not a list yet: registry.reader
+        return _present(described, value) if value in (ANY, NONE) else one_of
     if value in (ANY, NONE):
         return ~Q(**{described.name: []}) if value == ANY else Q(**{described.name: []})
     return Q(**{f"{described.name}__contains": [value]})

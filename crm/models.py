@@ -246,7 +246,7 @@ class BulkAction(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     entity = models.CharField(max_length=50)
-    kind = models.CharField(max_length=10)  # set, add, remove or delete
+    kind = models.CharField(max_length=10)  # set, add, remove or delete; rename, drop or wrap as in crm.field_work
     field = models.CharField(max_length=60, blank=True, default="")
     value = models.JSONField(null=True)  # canonical
     ids = ArrayField(models.UUIDField(), default=list)

@@ -312,6 +312,8 @@ def reader(described: Field, people: People) -> Callable[[Row], Value]:
     column, kind = described.column, described.type
     if described.custom:
         name = described.name.partition(".")[2]
+        if kind is Type.MULTI_SELECT:  # until lately it may have held one value, which a bulk action is making a list
+            return lambda row: [held] if isinstance(held := (row["custom"] or {}).get(name), str) else held
         return lambda row: (row["custom"] or {}).get(name)
     if kind in (Type.INTEGER, Type.BOOLEAN, Type.DATE):
         return lambda row: row[column]

@@ -108,27 +108,41 @@ REARRANGE = "rearrange"  # the name of the buttons of Options; each says what it
 
 
 class Options(Drawn):
-    """A row for each option, with what moves and removes it, and one that is free."""
+    """A row for each option, with what moves and removes it, and one that is free.
+
+    A row is (what is written, the option that it was drawn for): so a renamed option differs from one that was removed and
+    another that was added, with and without a script.
+    """
 
     template = "ui/_options.html"
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        return {"name": name, "options": list(value or []) or [""], "id": (attrs or {}).get("id")}
+        rows = [(row, row) if isinstance(row, str) else row for row in value or []]
+        return {"name": name, "options": rows or [("", "")], "id": (attrs or {}).get("id")}
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        lines = [line.strip() for part in data.getlist(name) for line in part.splitlines()]
-        return [line for line in lines if line]
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[tuple[str, str]]:
+        found = []
+        for text, was in option_rows(data, name):
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            found += [(line, "" if at else was) for at, line in enumerate(lines)]
+        return found
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return False
 
 
-def rearranged(rows: list[str], asked: str) -> list[str]:
+def option_rows(data: Any, name: str) -> list[tuple[str, str]]:
+    """As they were sent, also the empty ones. Who sends no `was` renames nothing."""
+    texts, was = data.getlist(name), data.getlist(f"{name}_was")
+    return list(zip(texts, was if len(was) == len(texts) else [""] * len(texts), strict=True))
+
+
+def rearranged(rows: list[tuple[str, str]], asked: str) -> list[tuple[str, str]]:
     """asked: "add", "up-2", "down-0" or "remove-1"; anything else, and a row that is not there, leaves them as they are."""
     what, _sign, at = asked.partition("-")
     rows = list(rows)
     if what == "add":
-        return [*rows, ""]
+        return [*rows, ("", "")]
     if not at.isdecimal() or int(at) >= len(rows):
         return rows
     row = rows.pop(int(at))

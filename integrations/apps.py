@@ -8,7 +8,7 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_save
 
-        from crm import bulk_actions, custom_fields, panels, protection
+        from crm import bulk_actions, followers, panels, protection
         from crm.models import CustomField, SelectOption
         from integrations.scheduling import jobs
         from integrations.services import field_use, guard, set_aside
@@ -19,7 +19,7 @@ class IntegrationsConfig(AppConfig):
         jobs.register(
             "bulk", jobs.Handler(lambda pk, turn: bulk_actions.run(pk, lambda: turn.is_over), bulk_actions.fail)
         )
-        custom_fields.register_users(field_use.places)
+        followers.register(field_use.FOLLOWER)
         panels.register(panel.lives_in)
         panels.register_marks(origins.marks)
         panels.register_origins(panel.origin_words)

@@ -96,8 +96,9 @@ def undo_action(request: HttpRequest, entity: str, action_id: UUID) -> Any:
     """Set everything back where the value still is what the action wrote. Its maker may, and an admin."""
     action, caller = _action(entity, action_id), request.auth
     mine = (action.actor.get("kind"), action.actor.get("id")) == (caller.actor.kind, caller.actor.id)
-    if not mine and not caller.may("admin"):
-        raise Problem("forbidden", _("Somebody else did this. An admin or an owner can undo it."))
+    if not bulk_actions.may_undo(action, mine, caller.may("admin")):
+        words = _("An admin or an owner can undo this.")
+        raise Problem("forbidden", words if mine else _("Somebody else did this. An admin or an owner can undo it."))
     return schemas.Action.of(bulk_actions.take_back(action, caller.actor) or action)
 
 

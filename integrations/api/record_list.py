@@ -117,6 +117,8 @@ def _custom(described: registry.Field, text: str) -> Q:
     if not text:
         return ~Q(custom__has_key=name)
     value: Any = _yes_no(text) if described.type is Type.BOOLEAN else values.canonical(described.type, text)
+    if described.type is Type.MULTI_SELECT:  # not a list yet: registry.reader
+        return Q(custom__contains={name: value}) | Q(custom__contains={name: text})
     return Q(custom__contains={name: value})
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
@@ -144,27 +145,42 @@ def add_field(request: HttpRequest, entity: str, body: AddedFieldAsk) -> Any:
 
 @router.patch("/entities/{slug:entity}/fields/{int:field_id}", auth=ADMIN, response=AddedField)
 def change_added_field(request: HttpRequest, entity: str, field_id: int, body: AddedFieldChange) -> Any:
-    """Another label, options, place or type. What is left out stays."""
+    """Another label, options, place or type. What is left out stays.
+
+    `renamed` gives options other names in all records that hold them, with history; `action` is how the records follow, by
+    `GET /records/{entity}/actions/{id}`, where it can be undone. Of more than 1,000 records it goes on in the background.
+    """
+    row = get_object_or_404(CustomField, entity=_known(entity), pk=field_id)
+    if body.type is not None and body.type not in custom_fields.TYPES:
+        raise _about("type", _("There is no such type."))
+    options = None if body.options is None else _cleaned(body.options)
+    renamed = {old: new.strip()[:100] for old, new in body.renamed.items() if old != new.strip()}
+    if not all(renamed.values()):
+        raise _about("renamed", _("Write at least one option."))
+    wanted = custom_fields.Wanted(body.label, options, renamed, type=body.type)
     try:
         with transaction.atomic():
-            row = CustomField.objects.select_for_update().get(entity=_known(entity), pk=field_id)
-            custom_fields.change(row, body.label or row.label, body.options)
-            if body.type in custom_fields.TYPES:
-                custom_fields.retype(row, body.type, request.auth.actor)
-            elif body.type is not None:
-                raise _about("type", _("There is no such type."))
+            row, action = custom_fields.edit(row.pk, wanted, request.auth.actor, _person(request))
             if body.move:
                 custom_fields.move(row, up=body.move == "up")
     except custom_fields.Refused as error:
-        raise _about("type", str(error)) from error
-    return AddedField.of(row)
+        raise _about("renamed" if renamed else "type", str(error)) from error
+    return AddedField.of(row, action)
 
 
 @router.delete("/entities/{slug:entity}/fields/{int:field_id}", auth=ADMIN, response=Removed)
 def remove_added_field(request: HttpRequest, entity: str, field_id: int) -> Any:
-    """The field and its values, here and in the mappings that use it. The history keeps them."""
-    row = CustomField.objects.get(entity=_known(entity), pk=field_id)
-    return Removed(records=custom_fields.remove(row, request.auth.actor))
+    """The field and its values, here and in the mappings that use it. The history keeps them, and `action` can be undone."""
+    row = get_object_or_404(CustomField, entity=_known(entity), pk=field_id)
+    try:
+        action = custom_fields.remove(row, request.auth.actor, _person(request))
+    except custom_fields.Refused as error:
+        raise _about("id", str(error)) from error
+    return Removed(records=action.total, action=action.pk)
+
+
+def _person(request: HttpRequest) -> int | None:
+    return int(request.auth.id) if request.auth.kind == "person" else None
 
 
 def _by(request: HttpRequest) -> models.Membership:
@@ -192,10 +208,14 @@ def _known(entity: str) -> str:
 
 
 def _options(body: AddedFieldAsk) -> list[str]:
-    options = list(dict.fromkeys(one.strip()[:100] for one in body.options if one.strip()))
+    options = _cleaned(body.options)
     if body.type in WITH_OPTIONS and not options:
         raise _about("options", _("Write at least one option."))
     return options if body.type in WITH_OPTIONS else []
+
+
+def _cleaned(options: list[str]) -> list[str]:
+    return list(dict.fromkeys(one.strip()[:100] for one in options if one.strip()))
 
 
 def _check_email(email: str) -> None:

@@ -170,7 +170,7 @@ def forget_incidents() -> None:
 def prune(schema: str) -> None:
     from integrations.files import keeping as files
     from integrations.notifications import keeping
-    from integrations.services import retention
+    from integrations.services import bulk, retention
     from integrations.webhooks import wishes
 
     tenant = get_tenant_model().objects.filter(schema_name=schema).first()
@@ -180,6 +180,7 @@ def prune(schema: str) -> None:
             files.forget()
             keeping.keep(timezone.now())
             wishes.follow_all()
+            bulk.take_up(timezone.now())
 
 
 def measure_agreement(schema: str) -> int:

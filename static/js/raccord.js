@@ -184,7 +184,7 @@
     const list = one("ol", button.closest("[data-options]"));
     let next = row?.nextElementSibling ?? row?.previousElementSibling;
     if (row && next) row.remove();
-    else if (row) one("input", next = row).value = "";
+    else if (row) for (const input of (next = row).querySelectorAll("input")) input.value = ""; // what is written there then is no renaming
     else list.append(next = one("template", list.parentElement).content.firstElementChild.cloneNode(true));
     one("input", next).focus();
   });

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from crm import custom_fields, feed, records
-from crm.models import Contact, CustomField
+from crm import bulk_actions, custom_fields, feed, field_work, protection, records
+from crm.models import BulkAction, Change, Contact, CustomField, SavedView
 from integrations.models import FieldMapping, IntegrationInstance, Stream
 
 FIELDS = "/settings/fields/"
@@ -121,3 +121,159 @@ def test_a_field_being_added_keeps_its_options_while_they_move(tenant, tenant_cl
     assert answer.status_code == 200 and CustomField.objects.count() == 0
     assert [option for option in written(answer) if option] == ["Gold", "Tin"]
     assert answer.content.decode().count('<details class="disclosure" open>') == 1
+
+
+# --- options are renamed -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def level(tenant):
+    return custom_fields.add("contact", "Level", "select", ["Gold", "Silver", "Tin"])
+
+
+def rows(*pairs, seen=("Gold", "Silver", "Tin"), **more):
+    """What the form sends: each row's words and the option that it was drawn for."""
+    return {
+        "label": "Level",
+        "type": "select",
+        "options": [text for text, _was in pairs],
+        "options_was": [was for _text, was in pairs],
+        "seen": list(seen),
+    } | more
+
+
+def levels():
+    return sorted(custom["level"] for custom in Contact.objects.values_list("custom", flat=True))
+
+
+def test_a_renaming_is_told_then_done_in_the_records_and_undone(level, tenant_client):
+    first = contact(level="Gold")
+    contact(level="Gold"), contact(level="Tin")
+    SavedView.objects.create(entity="contact", name="Best ones", query="q=a&custom.level=Gold&sort=name")
+    url, sent = f"{FIELDS}{level.pk}/", rows(("Best", "Gold"), ("Tin", "Tin"), ("Silver", "Silver"), ("New", ""))
+    told = tenant_client.post(url, sent)
+    text = told.content.decode()
+    assert told.status_code == 200 and "“Gold” becomes “Best” in 2 records." in text
+    assert levels() == ["Gold", "Gold", "Tin"] and not BulkAction.objects.exists(), "nothing is done yet"
+    back = tenant_client.post(url, sent | {"rearrange": "back"})
+    assert written(back) == ["Best", "Tin", "Silver", "New"]
+    assert 'name="options_was" value="Gold"' in back.content.decode(), "it still is a renaming"
+    done = tenant_client.post(url, sent | {"confirmed": "1"}, follow=True)
+    action = BulkAction.objects.get()
+    assert f"/records/contact/actions/{action.pk}/undo/" in done.content.decode()
+    level.refresh_from_db()
+    assert level.options == ["Best", "Tin", "Silver", "New"] and levels() == ["Best", "Best", "Tin"]
+    assert records.history("contact", first.pk)[0]["changes"] == {"custom.level": ["Gold", "Best"]}
+    assert SavedView.objects.get().query == "q=a&custom.level=Best&sort=name"
+    contact(level="Best")
+    tenant_client.post(f"/records/contact/actions/{action.pk}/undo/")
+    level.refresh_from_db()
+    assert level.options == ["Gold", "Tin", "Silver", "New"] and levels() == ["Gold", "Gold", "Gold", "Tin"]
+    assert SavedView.objects.get().query == "q=a&custom.level=Gold&sort=name"
+
+
+def test_what_nobody_holds_is_renamed_without_asking(level, tenant_client):
+    contact(level="Tin")
+    sent = rows(("Best", "Gold"), ("Silver", "Silver"), ("Tin", "Tin"))
+    assert tenant_client.post(f"{FIELDS}{level.pk}/", sent).status_code == 303
+    level.refresh_from_db()
+    assert level.options == ["Best", "Silver", "Tin"] and levels() == ["Tin"]
+
+
+def test_one_removed_and_another_added_is_no_renaming(level, tenant_client):
+    contact(level="Gold")
+    sent = rows(("Silver", "Silver"), ("Tin", "Tin"), ("Best", ""))
+    assert tenant_client.post(f"{FIELDS}{level.pk}/", sent).status_code == 303
+    level.refresh_from_db()
+    assert level.options == ["Silver", "Tin", "Best"] and levels() == ["Gold"] and not BulkAction.objects.exists()
+
+
+def test_without_a_script_rows_keep_what_they_were_drawn_for(level, tenant_client):
+    sent = rows(("Best", "Gold"), ("Silver", "Silver"), ("Tin", "Tin"))
+    html = tenant_client.post(f"{FIELDS}{level.pk}/", sent | {"rearrange": "down-0"}).content.decode()
+    html = re.sub(r"<template>.*?</template>", "", html, flags=re.S)
+    assert re.findall(r'name="options_was" value="([^"]*)"', html) == ["Silver", "Gold", "Tin"]
+    assert re.findall(r'name="seen" value="([^"]*)"', html) == ["Gold", "Silver", "Tin"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([("Tin", "Gold"), ("Silver", "Silver"), ("Tin", "Tin")], "There is an option “Tin” already"),
+        ([("Tin", "Gold"), ("Silver", "Silver"), ("Gold", "Tin")], "There is an option “Tin” already"),
+        ([("Best", "Gold"), ("Gold", ""), ("Silver", "Silver"), ("Tin", "Tin")], "is being renamed"),
+        ([("Best", "Gold"), ("Best", "Silver"), ("Tin", "Tin")], "Two options cannot get the same name"),
+        ([("Best", "Lead"), ("Silver", "Silver"), ("Tin", "Tin")], "was renamed or removed meanwhile"),
+    ],
+)
+def test_what_would_mix_options_up_is_refused(pairs, words, level, tenant_client):
+    contact(level="Gold")
+    for confirmed in ({}, {"confirmed": "1"}):
+        refused = tenant_client.post(f"{FIELDS}{level.pk}/", rows(*pairs) | confirmed)
+        assert refused.status_code == 422 and words in refused.content.decode()
+    level.refresh_from_db()
+    assert level.options == ["Gold", "Silver", "Tin"] and levels() == ["Gold"]
+
+
+def test_two_who_edit_the_options_keep_each_others_changes(level, tenant_client):
+    contact(level="Gold")
+    tenant_client.post(
+        f"{FIELDS}{level.pk}/",
+        rows(("Best", "Gold"), ("Silver", "Silver"), ("Tin", "Tin"), ("Iron", ""), confirmed="1"),
+    )
+    late = rows(("Tin", "Tin"), ("Silver", "Silver"), ("Gold", "Gold"), ("Lead", ""))
+    assert tenant_client.post(f"{FIELDS}{level.pk}/", late).status_code == 303
+    level.refresh_from_db()
+    assert level.options == ["Tin", "Silver", "Lead", "Best", "Iron"] and levels() == ["Best"]
+
+
+def test_of_several_options_one_is_renamed_also_in_read_only_records(tenant, monkeypatch):
+    tags = custom_fields.add("contact", "Tags", "multi_select", ["a", "b", "c"])
+    kept = contact(tags=["c", "a"])
+    other = contact(tags=["b"])
+    monkeypatch.setattr(protection, "_guards", [lambda entity, ids: {str(kept.pk): "Kept by Notion."}])
+    _field, action = custom_fields.edit(tags.pk, custom_fields.Wanted(renamed={"a": "z", "b": "y"}), feed.SYSTEM)
+    assert [records.get("contact", pk).values["custom.tags"] for pk in (kept.pk, other.pk)] == [["c", "z"], ["y"]]
+    assert (action.changed, Change.objects.filter(operation="update").count()) == (2, 2)
+    bulk_actions.take_back(action, feed.SYSTEM)
+    assert [records.get("contact", pk).values["custom.tags"] for pk in (kept.pk, other.pk)] == [["a", "c"], ["b"]]
+
+
+def test_a_renaming_is_not_undone_into_another_meaning(level):
+    contact(level="Gold")
+    wanted = custom_fields.Wanted
+    _field, action = custom_fields.edit(level.pk, wanted(renamed={"Gold": "Best"}), feed.SYSTEM)
+    custom_fields.edit(level.pk, wanted(options=["Best", "Silver", "Tin", "Gold"]), feed.SYSTEM)
+    with pytest.raises(records.Invalid, match="There is an option “Gold” again"):
+        bulk_actions.take_back(action, feed.SYSTEM)
+    custom_fields.edit(level.pk, wanted(options=["Silver", "Tin"]), feed.SYSTEM)
+    with pytest.raises(records.Invalid, match="no option any more"):
+        bulk_actions.take_back(action, feed.SYSTEM)
+    level.refresh_from_db()
+    custom_fields.remove(level, feed.SYSTEM)
+    with pytest.raises(records.Invalid, match="removed since"):
+        bulk_actions.take_back(action, feed.SYSTEM)
+
+
+def test_only_who_manages_undoes_what_befell_a_field(level, tenant, member, sign_in, other_tenant):
+    contact(level="Gold")
+    once = member("member")
+    action = custom_fields.remove(level, feed.SYSTEM, once.pk)  # an admin then
+    undo = f"/records/contact/actions/{action.pk}/undo/"
+    assert sign_in(once, tenant).post(undo).status_code == 404
+    assert sign_in(other_tenant.owner, other_tenant).post(undo).status_code == 404
+    assert not CustomField.objects.exists()
+    assert sign_in(member("admin"), tenant).post(undo).status_code == 303
+    assert CustomField.objects.get().name == "level" and levels() == ["Gold"]
+
+
+def test_a_removal_that_goes_on_is_shown_among_the_fields(level, tenant_client, monkeypatch):
+    contact(level="Gold"), contact(level="Tin")
+    monkeypatch.setattr(bulk_actions, "INLINE", 1)
+    gone = tenant_client.post(f"{FIELDS}{level.pk}/remove/")
+    action = BulkAction.objects.get()
+    assert gone.status_code == 303 and gone.url == f"/records/contact/actions/{action.pk}/"
+    assert "Remove the field Level" in tenant_client.get(gone.url).content.decode()
+    assert gone.url in tenant_client.get(FIELDS).content.decode()
+    bulk_actions.run(action.pk)
+    assert gone.url not in tenant_client.get(FIELDS).content.decode() and not field_work.going_on()

@@ -99,9 +99,9 @@ def test_custom_fields_hold_values_until_they_are_removed(tenant):
     assert made.values["custom.t_shirt_size"] == "M"
     with pytest.raises(records.Invalid):
         records.update("contact", made.id, {f"custom.{field.name}": "XXL"}, BY)
-    custom_fields.change(field, "Size", ["S", "M", "XXL"])
+    field, _action = custom_fields.edit(field.pk, custom_fields.Wanted("Size", ["S", "M", "XXL"]), BY)
     records.update("contact", made.id, {f"custom.{field.name}": "XXL"}, BY)
-    assert custom_fields.remove(field, BY) == 1
+    assert custom_fields.remove(field, BY).changed == 1
     assert "custom.t_shirt_size" not in records.get("contact", made.id).values
     assert Contact.objects.get().custom == {}
     assert Change.objects.order_by("-id").first().actor["label"] == "Ada"

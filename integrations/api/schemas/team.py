@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any, Literal, TypeAlias, cast
+from uuid import UUID
 
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
-from crm.models import CustomField
+from crm.models import BulkAction, CustomField
 from tenants import models, team
 
 ROLE: TypeAlias = Literal["owner", "admin", "member", "viewer"]
@@ -175,11 +176,13 @@ class AddedField(Schema):
     label: str
     type: str
     options: list[str]
+    action: UUID | None = Field(None, description="How the records follow a change; null where none has to.")
 
     @classmethod
-    def of(cls, row: CustomField) -> AddedField:
+    def of(cls, row: CustomField, action: BulkAction | None = None) -> AddedField:
         name = f"custom.{row.name}"
-        return cls(id=row.pk, name=name, label=row.label, type=row.type, options=row.options)
+        done_by = action.pk if action else None
+        return cls(id=row.pk, name=name, label=row.label, type=row.type, options=row.options, action=done_by)
 
 
 class AddedFieldAsk(Schema):
@@ -198,10 +201,14 @@ class AddedFieldChange(Schema):
     label: str | None = Field(None, min_length=1, max_length=100)
     type: str | None = Field(None, description="Only one that keeps every value, and while the field is not mapped.")
     options: list[str] | None = Field(None, max_length=500)
+    renamed: dict[str, str] = Field(
+        {}, max_length=500, description="{old option: new}. The records that hold the old ones get the new ones."
+    )
     move: Literal["up", "down"] | None = Field(None, description="One place among the added fields of its entity.")
 
 
 class Removed(Schema):
-    model_config = _example({"records": 4})
+    model_config = _example({"records": 4, "action": "01993f0a-71b2-7c44-8a90-5d3e8b6f1c02"})
 
     records: int = Field(description="How many had a value in it; their history keeps it.")
+    action: UUID = Field(description="Takes the values away, in the background where they are many, and can be undone.")

@@ -57,7 +57,12 @@ def test_added_fields(ours):
     assert ours.patch(path, {"type": "boolean"}).status_code == 422
     assert ours.post("entities/contact/fields", {"label": "X", "type": "select"}).status_code == 422
     ours.post("records/contact", {"values": {"name": "Ada", "custom.tier": "Gold"}})
-    assert ours.delete(path).json() == {"records": 1}
+    removed = ours.delete(path).json()
+    assert removed["records"] == 1
+    action = ours.get(f"records/contact/actions/{removed['action']}").json()
+    assert (action["kind"], action["state"], action["changed"]) == ("drop", "done", 1)
+    assert ours.post(f"records/contact/actions/{removed['action']}/undo").json()["state"] == "undone"
+    assert [one["name"] for one in ours.get("entities/contact/fields").json()["items"]] != []
     assert ours.get("entities/nothing/fields").status_code == 404
 
 
@@ -71,6 +76,31 @@ def test_of_another_tenant_and_for_lesser_roles(tenant, other_tenant, caller, pa
     theirs = Api(other_tenant, tokens.create_token(other_tenant, "Theirs", "owner", other_tenant.owner)[1])
     assert theirs.delete(path % pk.pk).status_code == 404
     assert caller("member").delete(path % pk.pk).status_code == 403
+
+
+def test_options_are_renamed_in_the_records(tenant, ours, other_tenant, caller):
+    from crm import custom_fields, feed, records
+
+    tier = custom_fields.add("contact", "Tier", "select", ["Gold", "Tin"])
+    ada = records.create("contact", {"name": "Ada", "custom.tier": "Gold"}, feed.SYSTEM)
+    path = f"entities/contact/fields/{tier.pk}"
+    for wrong in ({"Gold": "Tin"}, {"Lead": "Best"}, {"Gold": " "}, {"Gold": "Same", "Tin": "Same"}):
+        assert ours.patch(path, {"renamed": wrong}).status_code == 422, wrong
+    assert ours.patch(path, {"renamed": {"Gold": "Best"}, "options": ["Tin"]}).status_code == 422
+    done = ours.patch(path, {"renamed": {"Gold": "Best"}, "label": "Level"}).json()
+    assert (done["label"], done["options"]) == ("Level", ["Best", "Tin"])
+    assert records.get("contact", ada.id).values["custom.tier"] == "Best"
+    undo = f"records/contact/actions/{done['action']}/undo"
+    theirs = Api(other_tenant, tokens.create_token(other_tenant, "Theirs", "owner", other_tenant.owner)[1])
+    narrow = Api(tenant, tokens.create_token(tenant, "Narrow", by=tenant.owner, scopes=["records.write"])[1])
+    for api, status in ((theirs, 404), (caller("member"), 403), (narrow, 403)):
+        assert api.post(undo).status_code == status
+        if api is not narrow:
+            assert api.patch(path, {"renamed": {"Best": "Bad"}}).status_code == status
+    assert ours.post(undo).json()["undone"] == 1
+    assert records.get("contact", ada.id).values["custom.tier"] == "Gold"
+    made = {"query": "", "kind": "rename", "field": "custom.tier", "value": {"Gold": "Bad"}}
+    assert ours.post("records/contact/actions", made).status_code == 422, "only as a change of the field"
 
 
 def test_tokens_are_listed_without_themselves_and_ended(tenant, other_tenant, ours):
