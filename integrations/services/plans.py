@@ -176,6 +176,8 @@ def approve(plan: Plan, by: str) -> Plan:
 def _refuse_outdated(plan: Plan, integration: IntegrationInstance) -> None:
     if plan.state in (Plan.State.APPROVED, Plan.State.DONE) and plan.approved_by:
         raise Refused(_("%(who)s has approved this plan already.") % {"who": plan.approved_by}, code="plan_not_ready")
+    if plan.state == Plan.State.DISCARDED:
+        raise Refused(_("This plan was discarded meanwhile. Nothing of it was written."), code="plan_not_ready")
     if plan.state != Plan.State.READY:
         raise Refused(_("This plan cannot be approved (any more). Make a new one."), code="plan_not_ready")
     if plan.made_at is None or timezone.now() - plan.made_at > dt.timedelta(hours=VALID_HOURS):

@@ -42,6 +42,17 @@ def partial(request: HttpRequest, name: str, context: Mapping[str, Any], status:
     return HttpResponse(render_to_string(f"integrations/{name}.html", known | dict(context)), status=status)
 
 
+def redrawn(request: HttpRequest, name: str, context: Mapping[str, Any]) -> HttpResponse:
+    """For a part that asks for itself until it is done: the page whole, since its head says something else now.
+
+    Only the page's own content is exchanged, so that what was just told to the person stays to be read.
+    """
+    response = page(request, name, context)
+    for what, value in {"Retarget": "#content", "Reselect": "#content", "Reswap": "outerHTML"}.items():
+        response.headers[f"HX-{what}"] = value
+    return response
+
+
 def may(request: HttpRequest, role: str) -> bool:
     return request.membership.may(role)
 

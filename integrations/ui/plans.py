@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from integrations.models import IntegrationInstance, Plan, PlanLine, Stream
 from integrations.services import cost, plans
-from integrations.ui import effects, picture, words
+from integrations.ui import effects, picture, status, words
 from integrations.ui.pages import is_id
 from integrations.ui.shown import Shown
 from integrations.ui.status import plural
@@ -54,9 +54,16 @@ def of(plan: Plan, query: Mapping[str, str]) -> dict[str, Any]:
         "streams": _streams(plan, streams, known),
         "changes": _changes(plan.counts),
         "trouble": trouble,
+        "mend": _mend(plan, trouble),
         "run": plan.runs.order_by("-started_at").first() if plan.state in (states.APPROVED, states.DONE) else None,
         **lines(plan, query, streams),
     }
+
+
+def _mend(plan: Plan, trouble: words.Trouble | None) -> dict[str, Any] | None:
+    """What has to be done elsewhere before the plan can be worked out; what is done by looking is done here."""
+    action = status.mend(plan.integration, trouble.mend) if trouble else None
+    return action if action and not action.get("post") and trouble and trouble.mend not in ("go_on", "look") else None
 
 
 def lines(plan: Plan, query: Mapping[str, str], streams: Mapping[Any, Stream] | None = None) -> dict[str, Any]:
@@ -86,6 +93,7 @@ def lines(plan: Plan, query: Mapping[str, str], streams: Mapping[Any, Stream] | 
         "query": chosen,
         "is_narrowed": any(chosen.values()),
         "clear_url": _link(plan, {}),
+        "again_url": _link(plan, chosen),
         "csv_url": f"{reverse('connections:plan_csv', args=[plan.integration_id, plan.pk])}?{urlencode(_set(chosen))}",
         "tool": known,
     }

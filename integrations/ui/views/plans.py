@@ -16,7 +16,7 @@ from integrations.models import IntegrationInstance, Plan
 from integrations.services import plans as services
 from integrations.services.connect import Refused
 from integrations.ui import plans
-from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
+from integrations.ui.pages import is_htmx, page, partial, redrawn, see_other, told, two_bodies
 from integrations.ui.steps import bar
 from tenants.access import require_role
 
@@ -47,12 +47,11 @@ def plan(request: HttpRequest, pk: UUID, plan: UUID) -> HttpResponse:
     context = plans.of(found, request.GET) | {"request": request}
     if found.integration.setup_step != "done":
         context["steps"] = bar(found.integration, "activate")
-    if is_htmx(request):
-        response = partial(request, "_plan_page", context)
-        if request.GET.get("was", found.state) != found.state:
-            response.headers["HX-Refresh"] = "true"  # its head says something else now
-        return response
-    return page(request, "plan", context)
+    if not is_htmx(request):
+        return page(request, "plan", context)
+    if request.GET.get("was", found.state) != found.state:
+        return redrawn(request, "plan", context)
+    return partial(request, "_plan_page", context)
 
 
 @require_role("viewer")

@@ -17,7 +17,7 @@ from integrations.services import run_lines
 from integrations.services import undo as services
 from integrations.services.connect import Refused
 from integrations.ui import activity, undoing
-from integrations.ui.pages import actor, is_htmx, may, page, partial, see_other, told, two_bodies
+from integrations.ui.pages import actor, is_htmx, may, page, partial, redrawn, see_other, told, two_bodies
 from tenants.access import require_role
 
 
@@ -34,12 +34,11 @@ def run(request: HttpRequest, pk: UUID, run: UUID) -> HttpResponse:
     if is_htmx(request) and request.GET.get("after"):
         return partial(request, "_run_lines", lines)
     context = lines | activity.of_run(found, chosen)
-    if is_htmx(request):
-        response = partial(request, "_run_page", context | {"request": request})
-        if not context["is_busy"]:
-            response.headers["HX-Refresh"] = "true"  # its head says something else now
-        return response
-    return page(request, "run", context)
+    if not is_htmx(request):
+        return page(request, "run", context)
+    if context["is_busy"]:
+        return partial(request, "_run_page", context | {"request": request})
+    return redrawn(request, "run", context)
 
 
 @require_role("admin")

@@ -50,7 +50,8 @@ def test_plan_from_asking_to_what_became_of_it(changed, notion):
 
     address, plan = make(made, client)
     polled = client.get(f"{address}?was=making", headers={"HX-Request": "true"})
-    assert polled.headers["HX-Refresh"] == "true"
+    assert polled.headers["HX-Retarget"] == polled.headers["HX-Reselect"] == "#content"  # what was told stays beside it
+    assert "This is what would happen" in polled.content.decode()
     ready = client.get(address)
     html = ready.content.decode()
     assert "Approve 3 changes" in html and "every 2s" not in html
@@ -114,6 +115,16 @@ def test_plan_is_discarded(changed):
     client.post(url("plan_discard", made.pk, plan.pk))
     html = client.get(address).content.decode()
     assert "This plan was discarded" in html and "Work it out anew" in html
+    late = client.post(url("plan_approve", made.pk, plan.pk), follow=True)  # from another tab
+    assert "This plan was discarded meanwhile. Nothing of it was written." in late.content.decode()
+
+
+def test_address_that_is_asked_again_does_not_grow(changed):
+    made, client, _links = changed
+    client.post(url("plan_make", made.pk))
+    address = url("plan", made.pk, made.plans.get().pk, side="here")
+    polled = client.get(f"{address}&was=making", headers={"HX-Request": "true"}).content.decode()
+    assert f'hx-get="{address}"' in polled
 
 
 def test_plan_that_could_not_be_made_says_why(changed, notion):
@@ -126,7 +137,8 @@ def test_plan_that_could_not_be_made_says_why(changed, notion):
     plan, tenant = made.plans.get(), connection.tenant
     assert plans.make(plan.pk) == "failed"
     connection.set_tenant(tenant)
-    assert "does not accept the key any more" in client.get(url("plan", made.pk, plan.pk)).content.decode()
+    html = client.get(url("plan", made.pk, plan.pk)).content.decode()
+    assert "does not accept the key any more" in html and url("reconnect", made.pk) in html
 
 
 def test_connection_tells_of_the_plan_that_waits(changed):

@@ -86,3 +86,16 @@ def test_run_that_failed_is_tried_again(tenant_client, run):
     assert Due.objects.get(pk=run.integration_id).due_at <= timezone.now()
     SyncLog.objects.filter(pk=run.pk).update(state="running")
     assert tenant_client.post(f"/api/v1/runs/{run.pk}/retry").json()["code"] == "still_running"
+
+
+def test_who_may_not_undo_a_run_reads_who_may(run, tenant, sign_in, member):
+    SyncLog.objects.filter(pk=run.pk).update(state="done", error_code="")
+    told = "An owner or admin can undo this run."
+    somebody = sign_in(member("member"), tenant)
+    assert told in somebody.get(page_of(run)).content.decode()
+
+
+def test_undo_is_not_explained_to_who_may(run, tenant_client):
+    SyncLog.objects.filter(pk=run.pk).update(state="done", error_code="")
+    page = tenant_client.get(page_of(run)).content.decode()
+    assert "Undo this run" in page and "An owner or admin can undo" not in page
