@@ -26,14 +26,17 @@ from crm.fields import new_id
 from crm.registry import Entity, Field, People
 from integrations.files import sheet
 from integrations.files.reading import as_cell, to_milliseconds
+from integrations.services.sheet import SIGNS, inner_harmless
 from integrations.sync.transforms.base import NO, YES
 from integrations.sync.transforms.numbers import read_number
 from values import Type, Unfit, Value
 
 SEPARATOR = ";"
-#: A spreadsheet takes a text that begins so for a formula; ours gets an apostrophe before it, and loses it when it is read.
-FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
-NEUTRALISED = re.compile("'+[=+\\-@\t\r\n＝＋－＠]")
+#: A spreadsheet takes a text that begins so for a formula; ours gets an apostrophe before it, and loses it when it is read. So
+#: does what another separator would make the beginning of a cell.
+FORMULA = re.compile(f"'*[{SIGNS}\t\r\n]")
+NEUTRALISED = re.compile(f"'+[{SIGNS}\t\r\n]")
+NEUTRALISED_INSIDE = re.compile(f"(?<=[,;|\t\r\n])'(?=['\"]*[{SIGNS}])")
 #: The currency of an amount of money stands in a column of its own, so that the amount can be a number.
 CURRENCY = ".currency"
 EXACT_DIGITS = 15
@@ -53,10 +56,11 @@ def fields_of(entity: Entity) -> dict[str, Field]:
 
 
 def neutral(text: str) -> str:
-    return f"'{text}" if FORMULA.match(text) else text
+    return inner_harmless(f"'{text}" if FORMULA.match(text) else text)
 
 
 def restored(text: str) -> str:
+    text = NEUTRALISED_INSIDE.sub("", text)
     return text[1:] if NEUTRALISED.match(text) else text
 
 

@@ -17,7 +17,11 @@ from django_tenants.utils import tenant_context
 Row = Sequence[str | Promise]
 
 #: Also in the wide letters of East Asia, which some spreadsheets read as the narrow ones.
-FORMULA = re.compile("[=+\\-@\t\r\n＝＋－＠]")
+SIGNS = "=+\\-@＝＋－＠"
+FORMULA = re.compile(f"[{SIGNS}\t\r\n]")
+#: Where a cell would begin for a program that takes another separator than the file has, as spreadsheets in Italy and France do:
+#: there quotation marks in the middle count for nothing, and lines end within a cell.
+INNER = re.compile(f"(?<=[,;|\t\r\n])(?=['\"]*[{SIGNS}])")
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 
 
@@ -61,6 +65,11 @@ def csv_of(rows: Iterable[Row]) -> str:
 
 def harmless(cell: str) -> str:
     """A spreadsheet takes what begins like this for a formula, and carries it out; a number is none."""
-    if not FORMULA.match(cell) or NUMBER.fullmatch(cell):
-        return cell
-    return f"'{cell}"
+    if FORMULA.match(cell) and not NUMBER.fullmatch(cell):
+        cell = f"'{cell}"
+    return inner_harmless(cell)
+
+
+def inner_harmless(cell: str) -> str:
+    """Neither in the middle, whichever separator it is read by."""
+    return INNER.sub("'", cell)

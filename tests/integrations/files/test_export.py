@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crm import feed, records, registry
@@ -19,6 +19,7 @@ from crm.fields import new_id
 from crm.models import Change, Company, Contact, CustomField, Deal, Person, SelectOption, Task
 from integrations.files import cells, exports, imports, keeping
 from integrations.files.models import Export
+from integrations.services import sheet
 from integrations.services.connect import Refused
 from tests.integrations.files.conftest import ADA
 
@@ -213,6 +214,22 @@ def test_names_in_one_cell_are_parted_as_they_were_joined(names):
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
-@given(st.text("'=+-@\ta") | ODD)
+@given(st.text("'=+-@\ta;,\"\n") | ODD)
 def test_harmless_cells_are_restored(text):
     assert cells.restored(cells.neutral(text)) == text
+
+
+TRICKY = st.lists(st.text("=+@ab;,|\t\n'\" ", max_size=8), min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize("harmless", [cells.neutral, sheet.harmless])
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(st.lists(TRICKY, min_size=1, max_size=3), st.sampled_from(",;\t"))
+@example([["x", 'a;"=1+1;']], ",")
+@example([["x", "first\n=1+1;"]], ",")
+def test_no_cell_is_a_formula_whichever_separator_it_is_read_by(harmless, rows, delimiter):
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter).writerows([[harmless(cell) for cell in row] for row in rows])
+    for other in ",;|\t":
+        for row in csv.reader(io.StringIO(written.getvalue(), newline=""), delimiter=other):
+            assert not [cell for cell in row if cell[:1] in ("=", "+", "@")], (other, row)
