@@ -30,7 +30,7 @@ from integrations.sync.fields import schema_of
 from integrations.sync.mapping import type_words
 from integrations.sync.transforms import TRANSFORMS, cleaned, wanted_steps
 from integrations.sync.transforms.base import Mismatch
-from integrations.ui import drift, transforms, words
+from integrations.ui import drift, status, transforms, words
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
 from values import Type
@@ -58,6 +58,7 @@ class Mapper:
     entity: registry.Entity
     error: str = ""
     said: str = ""  # what an edit did, for those who do not see it
+    noted: bool = False  # what was done shows in no row: those who see are told, too
     focus: str = ""  # id of the control that takes the focus, where the one that was pressed is gone
     reasons: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -136,6 +137,8 @@ class Mapper:
         elif verb == "refresh":
             streams.refresh_schema(self.stream)
             self._described_anew()
+            self.said = _("The fields were read again.")
+        self.noted = verb in ("suggest", "news", "refresh")
 
     def try_refresh(self) -> None:
         try:
@@ -301,6 +304,9 @@ class Mapper:
         return sum(bool(one.local) for one in self.choices)
 
     def _tell_number(self, number: int) -> None:
+        if not number:
+            self.said = _("Raccord has nothing more to suggest: choose the field here for each by hand.")
+            return
         self.said = ngettext("%(n)s field is mapped.", "%(n)s fields are mapped.", number) % {"n": number}
 
     def _described_anew(self) -> None:
@@ -333,11 +339,13 @@ class Mapper:
         self.reasons = {(s.remote, s.local): s.reason for s in streams.suggested(self.stream)}
         rows, examples, losses = looked.rows, self._samples(looked.rows), self._losses(looked.losses)
         mapped = [self._row(one, examples, losses) for one in self.choices if one.local]
+        self._tell_lonely(mapped)
         lossy = sum(bool(row["losses"]) for row in mapped)
         return {
             "stream": self.stream,
             "error": self.error,
             "said": self.said,
+            "noted": self.noted,
             "focus": self.focus,
             "gone": [self._gone_name(one) for one in self.gone],
             "rows": mapped,
@@ -362,6 +370,7 @@ class Mapper:
             "there_type": type_words(remote.type),
             "note": _(remote.note) if remote.read_only and remote.note else "",
             "read_only": remote.read_only,
+            "is_link": bool(described and described.type is Type.RELATION),
             "local": one.local,
             "here": described.label if described else one.local,
             "here_type": type_words(described.type) if described else "",
@@ -382,6 +391,18 @@ class Mapper:
             if described
             else None,
         }
+
+    def _tell_lonely(self, rows: list[dict[str, Any]]) -> None:
+        """Of links to a kind of record that has no table in this connection: they would wait for good."""
+        targets = {row["local"]: self.entity.fields[row["local"]].target for row in rows if row["is_link"]}
+        if not targets:
+            return
+        paired = set(self.stream.integration.streams.values_list("entity", flat=True))
+        known = tool(self.stream.integration.provider).name
+        for row in rows:
+            if (target := targets.get(row["local"])) and target not in paired:
+                facts = {"tool": known, "records": status.plural(target)}
+                row["lonely"] = _("These links wait until a table of %(tool)s is paired with %(records)s.") % facts
 
     def _ways(self, one: Choice, allowed: mapping.Fit) -> Sequence[str]:
         return allowed.directions if one.direction == "both" else (one.direction,)

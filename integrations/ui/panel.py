@@ -12,7 +12,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from crm import registry
 from integrations.models import Conflict, LeftOut, LinkState, RecordLink, SetAside, Stream
 from integrations.ui import words
 from integrations.ui.pages import may
@@ -20,7 +22,7 @@ from integrations.ui.tools import tool
 
 
 def lives_in(request: HttpRequest, entity: str, record_id: UUID) -> SafeString | None:
-    """Two queries; nothing for a record that lives only here."""
+    """Two queries, and two small ones for links that wait; nothing for a record that lives only here."""
     asked = Conflict.objects.filter(
         stream=OuterRef("stream"), record_id=OuterRef("record_id"), state=Conflict.State.OPEN
     )
@@ -90,9 +92,25 @@ def _state(link: Any, asides: list[SetAside]) -> tuple[str, str]:
         return "paused", _("deleted there")
     if link.dirty or link.intent:
         return "waiting", _("changes wait for the next run")
-    if link.waiting or link.waits_out:
+    if link.waiting:
+        return "in_step", _waits_for_partner(link)
+    if link.waits_out:
         return "in_step", _("a link waits until the record it points to is paired, too")
     return "in_step", ""
+
+
+def _waits_for_partner(link: Any) -> str:
+    """In the words of the fields that point to records which are not here yet."""
+    fields = registry.entity(link.stream.entity).fields
+    labels = [str(fields[name].label) for name in link.waiting if name in fields]
+    if not labels:
+        return _("a link waits until the record it points to is paired, too")
+    text = ngettext(
+        "%(fields)s waits until the record it points to is paired, too",
+        "%(fields)s wait until the records they point to are paired, too",
+        len(labels),
+    )
+    return text % {"fields": ", ".join(labels)}
 
 
 def origin_words(origins: set[str]) -> dict[str, str]:

@@ -206,6 +206,7 @@ def _show_mapping(
     seen = draft.seen if draft else meanwhile.carried(request, integration)  # before the mapping is read
     mapper = Mapper.drafted(stream, draft.data) if draft else mapper_of(stream)
     context = mapper.context() | {"integration": integration, "tool": tool(integration.provider)}
+    context["tables_url"] = tables.home(integration)
     if is_htmx(request):
         return partial(request, "_mapper", context | {"request": request, "is_part": True}, status)
     if integration.setup_step != "done":

@@ -226,6 +226,13 @@ def test_record_names_the_tools_that_it_lives_in(live):
     assert "Notion · Contacts" in page  # the origin of its first change
 
 
+def test_record_names_the_field_whose_link_waits(live):
+    _made, stream, client = live
+    record = stream.links.exclude(waiting={}).first().record_id  # companies are not paired
+    page = client.get(reverse("records:detail", args=["contact", record], urlconf="config.urls_tenant"))
+    assert "Company waits until the record it points to is paired, too" in page.content.decode()
+
+
 def test_deleting_leaves_the_records(live):
     from crm.models import Contact
     from integrations.models import IntegrationInstance

@@ -242,3 +242,34 @@ def test_all_that_is_new_there_is_mapped_with_one_click_where_the_table_goes_on(
     form.do("news")
     assert form.row("Birthday date")["local"] == "birthday" and form.row("Job title")["local"] == "job_title"
     assert form.row("City name")["local"] == ""  # not among what is told as new
+
+
+# --- links to records of a kind that has no table yet ---------------------------------------------------------------------
+
+
+LONELY = "These links wait until a table of Notion is paired with Companies."
+
+
+def test_links_without_a_table_to_point_to_say_so_until_it_is_paired(tenant_client, begun, notion):
+    stream = pair(begun, "Contacts", "contact")
+    assert stream.mappings.filter(local="company").exists()
+    form = Form(tenant_client, stream)
+    assert form.row("Company")["lonely"] == LONELY
+    html = form.page.content.decode()
+    assert LONELY in html and url("setup", begun.pk, "map") in html  # and where one is paired
+    pair(begun, "Companies", "company")
+    assert LONELY not in tenant_client.get(form.here).content.decode()
+
+
+# --- buttons that find nothing to do say so ---------------------------------------------------------------------------------
+
+
+def test_nothing_more_to_suggest_is_told_to_everybody(form):
+    form.do("suggest")
+    form.do("suggest")
+    said = "Raccord has nothing more to suggest: choose the field here for each by hand."
+    assert form.page.content.decode().count(said) == 1 and form.page.context["noted"]
+    form.do("refresh")
+    assert "The fields were read again." in form.page.content.decode()
+    form.do("turn:" + form.row("Email")["id"])
+    assert not form.page.context["noted"]  # the row shows it
