@@ -8,20 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Lower
-from django.db.models.lookups import Contains
+from django.db.models.lookups import Contains, IRegex
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from crm import letters
 from crm.registry import Entity, Field, People
 from values import Type
 
 NONE, ANY = "-none", "-any"
 ME = "-me"  # who looks at the list, so that one view serves everybody
-#: After a field's name: `email.contains=nord`, in any case, anywhere in the text.
+#: After a field's name: `email.contains=nord`, anywhere in the text; crm.letters says what counts as the same.
 CONTAINS = ".contains"
 TEXTS = (Type.TEXT, Type.LONG_TEXT, Type.EMAIL, Type.PHONE, Type.URL)
 #: A list of people or options longer than this is searched instead.
@@ -111,9 +112,10 @@ def condition(entity: Entity, name: str, value: str) -> Q:
 
 
 def contains(described: Field, text: str) -> Q:
-    """The text stands somewhere in the field, in whatever case."""
-    held = KeyTextTransform(described.name.partition(".")[2], "custom") if described.custom else described.name
-    return Q(Contains(Lower(held), Lower(Value(text))))
+    """The text stands somewhere in the field, in whatever case and with whatever accents."""
+    held: Any = KeyTextTransform(described.name.partition(".")[2], "custom") if described.custom else F(described.name)
+    pattern = letters.pattern(text) if len(text) <= letters.LONGEST else ""
+    return Q(IRegex(held, Value(pattern))) if pattern else Q(Contains(Lower(held), Lower(Value(text))))
 
 
 def _options(described: Field, people: People, me: int | None) -> list[tuple[str, Words]]:

@@ -1,7 +1,8 @@
 """A page of records: searched, filtered, sorted by any shown column, and reached by key instead of by offset.
 
 A page begins after (or ends before) the sort key and id of a record, so the thousandth page costs what the first does.
-Empty values stand last, in whichever direction one sorts.
+Empty values stand last, in whichever direction one sorts: they are a second part of the list, asked for by itself, because
+no index is in an order that has them last both ways.
 """
 
 from __future__ import annotations
@@ -17,20 +18,34 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import BooleanField, Case, DecimalField, F, Func, IntegerField, Q, QuerySet, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    DecimalField,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Lower, NullIf
 from django.db.models.lookups import Exact
 from django.utils.functional import cached_property
 
-from crm import filters, registry
+from crm import filters, letters, registry
 from crm.records import Item, items
 from crm.registry import Entity, Field, People
 from values import Type
 
 PAGE = 50
-MAX_COUNT = 10_000
-FEW = 1000  # what a search finds is fetched at once up to here, instead of walking through all records in their order
+MAX_COUNT = 10_000  # more are not counted for a page
+FEW = (
+    1000  # what a search finds is fetched at once up to here, and not counted beyond: somebody will type another letter
+)
 RESERVED = {"q", "sort", "after", "before"}
 #: Of the address as well, but no filter: the saved view, the columns, the list one came from, what was chosen in it.
 ASIDE = {"view", "columns", "list", "all", "match", "ids", "csrfmiddlewaretoken"}
@@ -67,7 +82,7 @@ class Page:
     items: list[Item]
     previous: str  # cursors; empty where there is nothing
     next: str
-    count: int | None  # None: more than MAX_COUNT
+    count: int | None = None  # None: more than `Listing.most`, or not counted
 
 
 class Listing:
@@ -106,39 +121,42 @@ class Listing:
             found = found.filter(filters.condition(self.entity, name, value))
         return found
 
-    def page(self) -> Page:
-        if self._looks_for_words:
+    def page(self, counted: bool = True) -> Page:
+        if self.looks_for_words:
             self._settle_few()
         back = bool(self.asked.before)
-        keyed = self._keyed(back, self.asked.before or self.asked.after)
-        pairs = list(keyed.values_list("_key", "id")[: self.size + 1])
+        pairs = self._walk(back, self.asked.before or self.asked.after, self.size + 1)
         more, pairs = len(pairs) > self.size, pairs[: self.size]
         pairs = pairs[::-1] if back else pairs
         has_next = bool(pairs) and (more if not back else True)
         has_previous = bool(pairs) and (more if back else bool(self.asked.after))
+        is_all = not has_next and not has_previous
         return Page(
             self._items([pk for _key, pk in pairs]),
             _cursor(pairs[0]) if has_previous else "",
             _cursor(pairs[-1]) if has_next else "",
-            len(pairs) if not has_next and not has_previous else self._count(),
+            len(pairs) if is_all else self._count() if counted else None,
         )
 
     def neighbours(self, item_id: str) -> tuple[str, str]:
         """The ids before and after a record in this order; empty where there is none, or where the record is not in the list."""
-        if self._looks_for_words:
+        if self.looks_for_words:
             self._settle_few()
-        described = self.entity.fields[self.sorted_by]
-        keyed = self.matching.annotate(_key=_sort_key(described, self.sorted_by == self.entity.title))
-        here = keyed.filter(pk=item_id).values_list("_key", "id").first()
+        here = self.matching.annotate(_key=self._order.key).filter(pk=item_id).values_list("_key", "id").first()
         if here is None:
             return "", ""
-        cursor = _cursor(here)
-        before, after = (self._keyed(back, cursor).values_list("id", flat=True).first() for back in (True, False))
-        return str(before or ""), str(after or "")
+        cursor = _cursor((None if self._order.is_text and not here[0] else here[0], here[1]))
+        before, after = (self._walk(back, cursor, 1) for back in (True, False))
+        return str(before[0][1]) if before else "", str(after[0][1]) if after else ""
 
     @property
-    def _looks_for_words(self) -> bool:
+    def looks_for_words(self) -> bool:
         return bool(self.asked.q) or any(filters.contained(self.entity, name) for name, _value in self.asked.filters)
+
+    @property
+    def most(self) -> int:
+        """How many a page counts."""
+        return FEW if self.looks_for_words else MAX_COUNT
 
     @cached_property
     def about(self) -> int:
@@ -155,24 +173,63 @@ class Listing:
 
     def _search(self, text: str) -> Q:
         """Every word stands somewhere in one of the searched fields."""
-        return Q(*(Q(search__contains=Lower(Value(word))) for word in text.split()[:8]))
+        words = (Cast(Value(word), TextField()) for word in text.split()[:8])
+        return Q(*(Q(search__contains=letters.folded(word)) for word in words))
 
-    def _keyed(self, back: bool, cursor: str) -> QuerySet[Any]:
-        described = self.entity.fields[self.sorted_by]
-        descending = self.descending != back
-        never_empty = described.required or described.name in registry.READ_ONLY
-        found = self.matching.annotate(_key=_sort_key(described, self.sorted_by == self.entity.title))
-        if place := _place(cursor):
-            try:
-                key = _typed(self.entity, described, place[0])
-                found = found.filter(_beyond(key, place[1], descending, back or never_empty))
-            except (ValidationError, ValueError, TypeError):
-                pass  # a cursor of another column: the list begins at its beginning
-        empty = {"nulls_first": True} if back else {"nulls_last": True}
-        if never_empty:
-            empty = {}  # the plain order is the index's
-        order = F("_key").desc(**empty) if descending else F("_key").asc(**empty)
-        return found.order_by(order, "-id" if descending else "id")
+    @cached_property
+    def _order(self) -> Order:
+        return Order.of(self.entity.fields[self.sorted_by], self.sorted_by == self.entity.title)
+
+    def _walk(self, back: bool, cursor: str, size: int) -> list[tuple[Any, UUID]]:
+        """So many (key, id) from a place on; the key is None in the part of the empty values, asked only if it is met."""
+        place = self._begin(cursor)
+        parts = [False] if self._order.never_empty else [back, not back]
+        if place and parts[0] != (place[0] is None):
+            parts = parts[1:]
+        found: list[tuple[Any, UUID]] = []
+        for is_empty in parts:
+            asked = self._empty(back, place) if is_empty else self._filled(back, place)
+            found += [(None if is_empty else key, pk) for key, pk in asked[: size - len(found)]]
+            if len(found) == size:
+                break
+            place = None
+        return found
+
+    def _begin(self, cursor: str) -> tuple[Any, str] | None:
+        """A cursor as the key's type. None at the beginning, and for a cursor of another column."""
+        place = _place(cursor)
+        if place is None:
+            return None
+        try:
+            key = _typed(self.entity, self.entity.fields[self.sorted_by], place[0])
+        except (ValidationError, ValueError, TypeError, ArithmeticError):
+            return None
+        return None if key is None and self._order.never_empty else (key, place[1])
+
+    def _filled(self, back: bool, place: tuple[Any, str] | None) -> QuerySet[Any, Any]:
+        """(key, id) of the records with a value, from a place on."""
+        order, descending = self._order, self.descending != back
+        found = self.matching.annotate(_key=order.key)
+        if not order.never_empty:
+            found = found.filter(_key__gt="") if order.is_text else found.filter(_key__isnull=False)
+        if place:
+            found = found.filter(Beyond(F("_key"), place, descending))
+            if order.lead:  # the row is of two tables: with this, the other one's index begins at the place as well
+                found = found.filter(**{f"_key__{'lte' if descending else 'gte'}": place[0]})
+        return _in_order(found, descending, "_key").values_list("_key", "id")
+
+    def _empty(self, back: bool, place: tuple[Any, str] | None) -> QuerySet[Any, Any]:
+        """(None, id) of the records without one, from a place on."""
+        order, descending = self._order, self.descending != back
+        if order.lead:
+            found = self.matching.filter(**{f"{order.lead}__isnull": True})
+        else:
+            is_empty = {"_key": ""} if order.is_text else {"_key__isnull": True}
+            found = self.matching.annotate(_key=order.key).filter(**is_empty)
+        if place:
+            found = found.filter(**{f"id__{'lt' if descending else 'gt'}": place[1]})
+        by = () if order.lead else ("_key",)
+        return _in_order(found, descending, *by).values_list(Value(None, TextField()), "id")
 
     def _items(self, ids: list[UUID]) -> list[Item]:
         rows = registry.rows(self.entity, ids)
@@ -181,8 +238,10 @@ class Listing:
     def _count(self) -> int | None:
         if self.few is not None:
             return self.few
-        counted = self.matching.order_by().values("id")[: MAX_COUNT + 1].count()
-        return None if counted > MAX_COUNT else counted
+        if self.looks_for_words:
+            return None
+        counted = self.matching.order_by().values("id")[: self.most + 1].count()
+        return None if counted > self.most else counted
 
 
 def titles(wanted: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
@@ -197,7 +256,7 @@ def titles(wanted: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
 
 def search(entity: Entity, q: str, size: int = 8) -> list[tuple[str, str]]:
     """The first (id, title) that hold these words."""
-    page = Listing(entity, Asked(q=plain(q)), size=size).page()
+    page = Listing(entity, Asked(q=plain(q)), size=size).page(counted=False)
     return [(item.id, item.title) for item in page.items]
 
 
@@ -207,21 +266,36 @@ def estimate(found: QuerySet[Any]) -> int:
     return round(json.loads(text)[0]["Plan"]["Plan Rows"])
 
 
-def _sort_key(described: Field, is_title: bool) -> Any:
-    if described.custom:
-        return _custom_key(described)
-    if described.required and is_title:
-        return Lower(described.name)  # has an index together with the id
-    if described.type is Type.PERSON:
-        return Lower(f"{described.name}__name")
-    if described.target:
-        return Lower(f"{described.name}__{registry.ENTITIES[described.target].title}")
-    if described.type is Type.SELECT:  # in the order of a pipeline, not of the alphabet
-        steps = [When(**{described.name: option}, then=Value(i)) for i, option in enumerate(described.options)]
-        return Case(*steps, default=None, output_field=IntegerField())
-    if described.type in (Type.TEXT, Type.EMAIL, Type.PHONE, Type.URL):
-        return NullIf(Lower(described.name), Value(""))
-    return F(described.name)
+@dataclass(frozen=True)
+class Order:
+    """What a list is sorted by. is_text: "" is empty as well; lead: the column that is null where there is nothing to follow."""
+
+    key: Any
+    never_empty: bool = False
+    is_text: bool = False
+    lead: str = ""
+
+    @classmethod
+    def of(cls, described: Field, is_title: bool) -> Order:
+        name = described.name
+        if described.custom:
+            return cls(_custom_key(described))
+        if described.required and is_title:
+            return cls(Lower(name), never_empty=True)
+        if described.type is Type.PERSON:
+            return cls(Lower(f"{name}__name"), lead=name)
+        if described.target:
+            return cls(Lower(f"{name}__{registry.ENTITIES[described.target].title}"), lead=name)
+        if described.type is Type.SELECT:  # in the order of a pipeline, not of the alphabet
+            steps = [When(**{name: option}, then=Value(i)) for i, option in enumerate(described.options)]
+            return cls(Case(*steps, default=None, output_field=IntegerField()))
+        if described.type in (Type.TEXT, Type.EMAIL, Type.PHONE, Type.URL):
+            return cls(Lower(name), is_text=True)
+        return cls(F(name), never_empty=name in registry.READ_ONLY)
+
+
+def _in_order(found: QuerySet[Any, Any], descending: bool, *by: str) -> QuerySet[Any, Any]:
+    return found.order_by(*(f"-{name}" if descending else name for name in (*by, "id")))
 
 
 def _custom_key(described: Field) -> Any:
@@ -252,18 +326,6 @@ class Beyond(Func):
         sides = [compiler.compile(side) for side in self.source_expressions]
         (key, key_params), (pk, pk_params) = sides
         return f"({key}, {pk}) {self.operator} (%s, %s::uuid)", [*key_params, *pk_params, *self.place]
-
-
-def _beyond(key: Any, pk: str, descending: bool, back: bool) -> Q:
-    """Those that come after this key and id in the order one walks; empty keys stand at the end of the list.
-
-    back: no empty keys follow, because one walks away from them or because the column has none.
-    """
-    if key is None:
-        empty = Q(_key__isnull=True) & Q(**{f"id__{'lt' if descending else 'gt'}": pk})
-        return empty | Q(_key__isnull=False) if back else empty
-    beyond = Q(Beyond(F("_key"), (key, pk), descending))
-    return beyond if back else beyond | Q(_key__isnull=True)
 
 
 def _typed(entity: Entity, described: Field, key: Any) -> Any:

@@ -90,7 +90,7 @@ class Contact(Record):
         verbose_name_plural = _("contacts")
         triggers = feed.triggers("contact")
         indexes = [
-            models.Index(Lower("email"), name="contact_email_key"),
+            models.Index(Lower("email"), "id", name="contact_email_key"),
             models.Index(Lower("name"), "id", name="contact_name_key"),
             models.Index(fields=["created_at", "id"], name="contact_created"),
             models.Index(fields=["updated_at", "id"], name="contact_updated"),
@@ -152,6 +152,7 @@ class Task(Record):
             models.Index(Lower("title"), "id", name="task_title_key"),
             models.Index(fields=["created_at", "id"], name="task_created"),
             models.Index(fields=["updated_at", "id"], name="task_updated"),
+            models.Index(fields=["due_at", "id"], name="task_due"),
         ]
 
     def __str__(self) -> str:

@@ -52,7 +52,7 @@ class Field:
 @dataclass(frozen=True)
 class Entity:
     """A kind of record. `keys` are the fields that may pair records at a first meeting, best first; `search` are those that its
-    column of that name holds in lower case."""
+    column of that name holds in one form."""
 
     name: str
     model: type[Record]

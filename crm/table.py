@@ -67,7 +67,7 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         "previous_url": _paged(arranged, before=page.previous) if page.previous else "",
         "next_url": _paged(arranged, after=page.next) if page.next else "",
         "summary": _summary(page, entity, listed),
-        "total": _number(page.count if page.count is not None else rounded(listed.about)),
+        "total": _number(page.count) if page.count is not None else f"{_number(listed.most)}+",
         "is_more": page.count is None or page.count > len(page.items),
         "path": request.path,
         "match": match,
@@ -216,9 +216,13 @@ def _filter_titles(entity: Entity, chosen: dict[str, str]) -> dict[str, str]:
 def _summary(page: listing.Page, entity: Entity, listed: Listing) -> str:
     shown, plural = len(page.items), entity.plural.lower()
     if page.count is None:
-        about = rounded(listed.about)
-        if about <= listing.MAX_COUNT:  # the statistics say otherwise than what was counted: no number is better
-            return _("%(shown)s of more than 10,000 %(plural)s") % {"shown": shown, "plural": plural}
+        about = 0 if listed.looks_for_words else rounded(listed.about)  # what a word matches is badly guessed
+        if about <= listed.most:  # the statistics say otherwise than what was counted: no number is better
+            return _("%(shown)s of more than %(count)s %(plural)s") % {
+                "shown": shown,
+                "count": _number(listed.most),
+                "plural": plural,
+            }
         return _("%(shown)s of about %(count)s %(plural)s") % {
             "shown": shown,
             "count": _number(about),

@@ -52,7 +52,7 @@ class RecordList(Listing):
             return self._in_order_of_making()
         if self.asked.after and listing._place(self.asked.after) is None:
             raise bad_cursor()
-        pairs = list(self._keyed(False, self.asked.after).values_list("_key", "id")[: self.size + 1])
+        pairs = self._walk(False, self.asked.after, self.size + 1)
         kept = pairs[: self.size]
         following = listing._cursor(kept[-1]) if len(pairs) > self.size else None
         return self._items([pk for _key, pk in kept]), following

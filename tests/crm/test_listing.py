@@ -1,9 +1,14 @@
 """Lists: every record once, in order, whatever one sorts by; the same few queries for ten records and for a thousand."""
 
 import datetime as dt
+import json
 import random
+from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
+from django.db.models import Value
+from django.db.models.functions import Lower
 from django.http import QueryDict
 
 from crm import custom_fields, records
@@ -131,6 +136,33 @@ def test_counts_are_exact_while_that_is_cheap(contacts, monkeypatch):
     assert Listing(entity, Asked()).page().count == 120
     monkeypatch.setattr("crm.listing.MAX_COUNT", 100)
     assert Listing(entity, Asked()).page().count is None
+    assert Listing(entity, Asked(filters=(("status", "Lead"),))).page().count == len(
+        [one for one in contacts if one.status == "Lead"]
+    )
+
+
+def counts(captured):
+    return [query["sql"] for query in captured if "COUNT(" in query["sql"] and "crm_contact" in query["sql"]]
+
+
+def test_what_many_have_is_not_counted_for_a_page(tenant, tenant_client, monkeypatch, django_assert_max_num_queries):
+    Contact.objects.bulk_create(Contact(name=f"Ada {n}", email="" if n % 2 else "a@x.example") for n in range(80))
+    Contact.objects.create(name="Bea")
+    monkeypatch.setattr("crm.listing.FEW", 60)
+    with django_assert_max_num_queries(40) as queries:
+        page = tenant_client.get("/records/contact/?q=ada")
+    assert page.context["summary"] == "50 of more than 60 contacts" and page.context["total"] == "60+"
+    assert "Select all 60+ that match" in page.content.decode() and counts(queries) == []
+    assert tenant_client.get("/records/contact/?q=bea").context["summary"] == "1 contact"
+    some = tenant_client.get("/records/contact/?q=ada&email=-any").context
+    assert some["summary"] == "40 contacts" and some["is_more"] is False, "few are counted with the rest of the filters"
+    dialog = tenant_client.post("/records/contact/delete/", {"all": "1", "match": "q=ada"})
+    assert "80 contacts" in dialog.content.decode(), "what is done to all that match is told exactly"
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crm_contact")
+    monkeypatch.setattr("crm.listing.MAX_COUNT", 30)
+    page = tenant_client.get("/records/contact/")
+    assert page.context["summary"] == "50 of about 81 contacts" and page.context["total"] == "30+"
 
 
 def test_a_page_costs_the_same_queries_for_ten_and_for_a_thousand(tenant, tenant_client, django_assert_max_num_queries):
@@ -158,10 +190,68 @@ def test_an_address_with_a_zero_byte_is_no_failure(tenant_client):
 
 def test_the_search_looks_in_whatever_case_through_the_fields_that_it_names(tenant):
     for name, entity in records.registry.ENTITIES.items():
-        text = " ".join(["ÉLISE Ünal"] * len(entity.search)).lower()
+        text = " ".join(["elise unal"] * len(entity.search))
         made = entity.model.objects.create(**dict.fromkeys(entity.search, "ÉLISE Ünal"))
         assert entity.model.objects.values_list("search", flat=True).get(pk=made.pk) == text
         assert found("q=élise ÜN", name) == {"ÉLISE Ünal"} and found("q=eun", name) == set()
+
+
+#: A text, and what finds it.
+ALIKE = [
+    ("François", ("francois", "FRANÇOIS", "franc\u0327ois", "ançoi")),
+    ("franc\u0327ois", ("françois", "francois", "c\u0327", "c")),
+    ("München", ("munchen", "MÜNCHEN", "unch")),
+    ("Straße", ("strasse", "STRASSE", "straße", "ss", "ße")),
+    ("Strasse", ("straße", "strasse")),
+    ("Œuvre de l’été", ("oeuvre", "l'ete", "L’ÉTÉ")),
+    ("D'Angelo", ("d’angelo", "D'ANGELO")),
+    ("İstanbul Işık", ("istanbul", "İSTANBUL", "isik", "ışık", "IŞIK")),
+    ("Łódź Århus Ærø", ("lodz", "arhus", "aero", "ŁÓDŹ", "ærø")),
+    ("ΟΔΥΣΣΕΎΣ", ("οδυσσευς", "οδυσσεύσ", "Οδυσσεύς")),
+    ("Ёлкин Андрей", ("елкин", "ёлкин", "андрей")),
+    ("שָׁלוֹם", ("שלום", "שָׁ", "ש\u05b8")),
+    ("한국", ("한국", "한")),
+    ("ﬁn Ⅳ ＡＢ", ("fin", "ﬁn", "Ⅳ", "ab", "ＡＢ")),
+    ("50% [a^b] \\d_ (x|y)*", ("50%", "[a^", "\\d", "_", "|y)*")),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), ALIKE)
+def test_accents_and_case_do_not_count(text, words, tenant):
+    Contact.objects.create(name=text)
+    Contact.objects.create(name="Somebody else")
+    for word in words:
+        for asked in ("q", "name.contains"):
+            assert found(urlencode({asked: word})) == {text}, (asked, word)
+
+
+def test_a_text_finds_itself_and_each_part_of_it_in_whatever_letters(tenant):
+    """What was found while only the case did not count is found still."""
+    dice = random.Random(3)
+    letters = [chr(code) for code in (*range(0x21, 0x7F), *range(0xA1, 0x600), *range(0x1E00, 0x2000), 0xFB01, 0x1F600)]
+    names = ["".join(dice.choices(letters, k=12)) for _n in range(60)]
+    Contact.objects.bulk_create(Contact(name=name) for name in names)
+    missed = []
+    for name in names:
+        part = name[3:8]
+        for text in (part, part.upper(), part.lower()):
+            before = set(
+                Contact.objects.annotate(small=Lower("name"))
+                .filter(small__contains=Lower(Value(text)))
+                .values_list("name", flat=True)
+            )
+            for asked in ("q", "name.contains"):
+                if not before <= found(urlencode({asked: text})):
+                    missed.append((asked, name, text))
+    assert missed == []
+
+
+def test_a_very_long_text_filter_is_no_failure(tenant):
+    Contact.objects.create(name="Ada", notes="é" * 3000)
+    Contact.objects.create(name="Bea", notes="e" * 3000)
+    assert found(urlencode({"notes.contains": "É" * 2000})) == {"Ada"}
+    assert found(urlencode({"notes.contains": "É" * 100})) == {"Ada", "Bea"}
+    assert found(urlencode({"notes.contains": "\u0301"})) == set() and found(urlencode({"q": "e" * 3000})) == set()
 
 
 def test_a_text_filter_finds_what_contains_it(tenant):
@@ -192,13 +282,69 @@ def test_the_form_of_a_text_filter_leads_to_a_list_with_its_chip(tenant_client):
     assert ("notes", "Notes") in fields and "id" not in dict(fields) and "status" not in dict(fields)
 
 
-def test_sorting_by_what_is_never_empty_follows_an_index(tenant):
-    entity = records.describe("contact")
-    for sort in ("created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"):
-        first = Listing(entity, Asked(sort=sort), 7)._keyed(False, "").query
-        assert "NULLS" not in str(first), sort
-        indexed = [index.name for index in Contact._meta.indexes]
-    assert {"contact_created", "contact_updated", "contact_name_key"} <= set(indexed)
+#: What a list is sorted by, and the index that each of its pages begins in.
+INDEXED = {
+    "contact": {
+        "name": "contact_name_key",
+        "email": "contact_email_key",
+        "company": "company_name_key",
+        "created_at": "contact_created",
+        "updated_at": "contact_updated",
+    },
+    "task": {"title": "task_title_key", "due_at": "task_due", "deal": "deal_name_key"},
+}
+
+
+@pytest.fixture
+def many(tenant):
+    """Enough of everything for PostgreSQL to prefer an index, in the same proportions as in a large tenant."""
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    companies = Company.objects.bulk_create([Company(name=f"Company {n}") for n in range(1000)])
+    deals = Deal.objects.bulk_create([Deal(name=f"Deal {n}") for n in range(1000)])
+    Contact.objects.bulk_create(
+        Contact(name=f"C {n}", email=f"c{n}@x.example" if n % 4 else "", company=companies[n % 1000] if n % 3 else None)
+        for n in range(5000)
+    )
+    Task.objects.bulk_create(
+        Task(
+            title=f"T {n}",
+            due_at=at + dt.timedelta(hours=n) if n % 4 else None,
+            deal=deals[n % 1000] if n % 3 else None,
+        )
+        for n in range(5000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def read(plan):
+    """How many rows the plan takes from tables and indexes, and the indexes' names."""
+    rows = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    parts = [read(part) for part in plan.get("Plans", [])]
+    return (
+        sum((one for one, _names in parts), 0 if parts else rows),
+        {plan.get("Index Name"), *(name for _one, names in parts for name in names)},
+    )
+
+
+@pytest.mark.parametrize(("entity", "sort"), [(name, sort) for name, sorts in INDEXED.items() for sort in sorts])
+def test_the_first_page_and_one_deep_inside_are_read_from_an_index(entity, sort, many):
+    described = records.describe(entity)
+    for asked in (sort, f"-{sort}"):
+        listed = Listing(described, Asked(sort=asked))
+        key, pk = listed._filled(False, None)[2000]
+        for back, place in ((False, None), (False, (key, str(pk))), (True, (key, str(pk)))):
+            told = listed._filled(back, place)[:51].explain(format="json", analyze=True)
+            rows, names = read(json.loads(told)[0]["Plan"])
+            assert INDEXED[entity][sort] in names and rows < 400, (asked, back, place, told)
+
+
+def test_the_empty_ones_at_the_end_are_reached_by_key_too(many):
+    for entity, sort in (("contact", "email"), ("contact", "-email"), ("contact", "company"), ("task", "-due_at")):
+        described = records.describe(entity)
+        forwards, backwards = walk(described, size=900, sort=sort)
+        met = [pk for page in forwards for pk in page]
+        assert len(met) == len(set(met)) == 5000 and [pk for page in backwards for pk in page] == met, sort
 
 
 def test_no_list_of_an_entity_that_does_not_exist_can_be_picked_from(tenant_client):

@@ -41,7 +41,7 @@ def pair(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     if request.method == "POST":
         return _pair(request, found, remote_id, request.POST.get("record", ""))
     entity, q = records.describe(found.entity), listing.plain(asked.get("q", asked.get("title", "")))
-    items = listing.Listing(entity, listing.Asked(q=q), size=FOUND).page().items
+    items = listing.Listing(entity, listing.Asked(q=q), size=FOUND).page(counted=False).items
     context = {
         "stream": found,
         "integration": found.integration,
