@@ -22,8 +22,9 @@ def farewell(integration: IntegrationInstance) -> Callable[[], bool] | None:
     app = OurApp.at(integration.provider) if grant else None
     if grant is None or app is None or not app.oauth.revoke_url:
         return None
-    same = IntegrationInstance.objects.filter(provider=integration.provider, account_id=integration.account_id)
-    if integration.account_id and same.exclude(pk=integration.pk).exists():
+    others = Grant.objects.filter(ended_at=None).exclude(pk=integration.pk)
+    same = others.filter(integration__provider=integration.provider, integration__account_id=integration.account_id)
+    if integration.account_id and same.exists():
         return None
     held = grant.tokens.open()
     name, token = str(integration.pk), held[app.oauth.revokes] or held["token"]

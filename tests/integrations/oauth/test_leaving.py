@@ -5,9 +5,10 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.utils import timezone
 
 from integrations.catalog.models import Provider
-from integrations.models import IntegrationInstance
+from integrations.models import Grant, IntegrationInstance
 from integrations.oauth import gateway
 from integrations.oauth.exchange import OurApp, revoke
 from integrations.services import connect, lifecycle
@@ -52,6 +53,17 @@ def test_an_account_that_another_connection_uses_too_keeps_its_grant(
     with django_capture_on_commit_callbacks(execute=True):
         assert lifecycle.delete(second)
     assert calls(control) == []
+
+
+@pytest.mark.parametrize("other", ["has a key", "has ended"])
+def test_a_connection_that_needs_no_grant_keeps_none_alive(tenant, played, django_capture_on_commit_callbacks, other):
+    control = played("notion")
+    first, second = signed_in(tenant, "notion"), signed_in(tenant, "notion")
+    mine = Grant.objects.filter(pk=first.pk)
+    mine.delete() if other == "has a key" else mine.update(ended_at=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert lifecycle.delete(second)
+    assert [one["status"] for one in calls(control)] in ([200], [204])
 
 
 @pytest.fixture
