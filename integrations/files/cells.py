@@ -92,11 +92,11 @@ def parted(text: str) -> list[str]:
 
 
 def is_id(text: str) -> bool:
+    """As we write one: Python reads more forms of it than PostgreSQL."""
     try:
-        UUID(text)
+        return str(UUID(text)) == text.lower()
     except ValueError:
         return False
-    return len(text) == 36
 
 
 # --- out ----------------------------------------------------------------------------------------------------------------

@@ -304,6 +304,13 @@ def test_a_missing_partner_leaves_the_field_alone_where_that_is_asked(bring, car
     assert records.get("contact", known.id).values["company"] == [str(acme.pk)]
 
 
+def test_what_only_looks_like_an_id_is_a_name(bring, work):
+    odd = "01993f0a5b-1c7d-029e-473c-2b1a0f9e8d"  # Python takes it for an id, PostgreSQL does not
+    job = imports.preview(bring(f"Name,Company\nAda,{odd}\n"))
+    work()
+    assert "no record called" in lines(job)[2].reason
+
+
 def test_what_is_approved_is_the_preview_that_was_read(bring, work):
     job = imports.preview(bring("Name,E-mail\nAda,ada@x.example\n"))
     work()
