@@ -153,7 +153,9 @@ def step(action_id: UUID) -> bool:
         action = BulkAction.objects.select_for_update().filter(pk=action_id).first()
         if action is None or action.state not in (State.RUNNING, State.UNDOING):
             return False
-        if action.kind == "rename" or (action.kind in field_work.KINDS and action.state == State.RUNNING):
+        if action.kind == "drop" and action.state == State.UNDOING:
+            return _field_back(action)
+        if action.kind in field_work.KINDS:
             return _of_field(action)
         return _forward(action) if action.state == State.RUNNING else _back(action)
 
@@ -317,16 +319,27 @@ def _back(action: BulkAction) -> bool:
         txid, first, last = action.parts.pop()
         wrote = Change.objects.filter(entity=action.entity, txid=txid, id__gte=first, id__lte=last)
         entity = records.describe(action.entity)
-        is_field = (
-            action.kind in field_work.KINDS
-        )  # what befell all records, also those that a tool keeps, goes back in all
-        done = undo.take_back(entity, undo.changes(wrote), Actor(**action.actor), {action.field} - {""}, is_field)
+        done = undo.take_back(entity, undo.changes(wrote), Actor(**action.actor), {action.field} - {""})
         action.undone += len(done.ids)
         action.kept_count += len(done.left)
         action.kept = [*action.kept, *done.left][:TOLD]
     if not action.parts:
         action.state = State.UNDONE
     action.save()
+    return bool(action.parts)
+
+
+def _field_back(action: BulkAction) -> bool:
+    """The values of a field that was removed, and last the field: a run that knew it before would send out that it is empty."""
+    with feed.acting(Actor(**action.actor)):
+        if action.parts:
+            part = action.parts.pop()
+            came, gone = field_work.values_back(action, *part)
+            action.undone, action.kept_count = action.undone + came, action.kept_count + gone
+        if not action.parts:
+            field_work.field_back(action)
+            action.state = State.UNDONE
+        action.save()
     return bool(action.parts)
 
 

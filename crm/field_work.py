@@ -18,7 +18,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from crm import followers, registry
-from crm.models import BulkAction, CustomField, SavedView
+from crm.models import BulkAction, Change, CustomField, SavedView
 from crm.records import Invalid
 
 KINDS = ("rename", "drop", "wrap")
@@ -102,17 +102,41 @@ def definition(field: CustomField) -> dict[str, Any]:
     return {name: getattr(field, name) for name in kept}
 
 
+def values_back(action: BulkAction, txid: int, first: int, last: int) -> tuple[int, int]:
+    """What one chunk took away; answers how many records have it again, and how many are gone themselves."""
+    name = action.field.partition(".")[2]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH part AS MATERIALIZED (SELECT t.id, c.before -> 'custom' -> %(name)s AS held"  # noqa: S608
+            f' FROM crm_change c JOIN "{_table(action.entity)}" t ON t.id = c.record_id'
+            " WHERE c.entity = %(entity)s AND c.txid = %(txid)s AND c.id BETWEEN %(first)s AND %(last)s"
+            " AND c.before -> 'custom' ? %(name)s ORDER BY t.id FOR UPDATE OF t)"
+            f' UPDATE "{_table(action.entity)}" t SET updated_at = now(),'
+            " custom = t.custom || jsonb_build_object(%(name)s::text, part.held)"
+            " FROM part WHERE t.id = part.id",
+            {"name": name, "entity": action.entity, "txid": txid, "first": first, "last": last},
+        )
+        came = cursor.rowcount
+    took = Change.objects.filter(entity=action.entity, txid=txid, id__gte=first, id__lte=last).count()
+    return came, took - came
+
+
+def field_back(action: BulkAction) -> None:
+    """Whoever used the field reads everything once more: what changed there meanwhile was not taken."""
+    name = action.field.partition(".")[2]
+    CustomField.objects.get_or_create(entity=action.entity, name=name, defaults=action.value)
+    followers.changed(action.entity, action.field)
+
+
 def begin_back(action: BulkAction) -> None:
-    """The field as it was, before its records follow. Raises Invalid where it has changed too much since."""
+    """The options as they were, before the records follow. Raises Invalid where the field has changed too much since."""
+    if action.kind != "rename":
+        return
     name = action.field.partition(".")[2]
     followers.hold(action.entity, action.field)
     field = CustomField.objects.select_for_update().filter(entity=action.entity, name=name).first()
     if unfinished(action.entity, name):
         raise Invalid({"field": busy()})
-    if action.kind == "drop":
-        CustomField.objects.get_or_create(entity=action.entity, name=name, defaults=action.value)
-        followers.changed(action.entity, action.field)
-        return
     if field is None:
         raise Invalid({"field": _("The field was removed since.")})
     names: dict[str, str] = action.value or {}

@@ -13,7 +13,7 @@ from uuid import UUID
 @dataclass(frozen=True)
 class Follower:
     """places: where it uses the field, in words. hold: nobody writes this field for it until the transaction ends; asked for
-    before the field and the records are locked. changed: the field is there no more, or again, or means something else.
+    before the field and the records are locked. changed: the field is there no more, or again.
     renamed: its options have other names {old: new}; records_renamed: these records hold the new names now.
     """
 

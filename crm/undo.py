@@ -46,18 +46,11 @@ def changes(found: QuerySet[Change]) -> list[Change]:
     return kept
 
 
-def take_back(
-    entity: Entity, changes: Sequence[Change], by: Actor, only: Collection[str] = (), also_kept: bool = False
-) -> Undone:
-    """What `changes` gave, at most one of each record; only: of these fields; also_kept: also of records that are read-only.
-
-    One statement however many there are.
-    """
+def take_back(entity: Entity, changes: Sequence[Change], by: Actor, only: Collection[str] = ()) -> Undone:
+    """What `changes` gave, at most one of each record; only: of these fields. One statement however many there are."""
     undone = Undone()
     with feed.acting(by):
         work = _Work(entity, changes, undone)
-        if also_kept:
-            work.kept_elsewhere = {}
         for change in changes:
             work.take(change, only)
         work.write()

@@ -41,10 +41,8 @@ def hold(entity: str, field: str) -> None:
 
 
 def changed(entity: str, field: str) -> None:
-    """A run at work begins anew with what holds now."""
-    Stream.objects.filter(pk__in=list(_streams(entity, field).values_list("pk", flat=True))).update(
-        version=F("version") + 1
-    )
+    """A run at work begins anew with what holds now, and reads everything: of a field that is here again nothing came in."""
+    _streams(entity, field).update(version=F("version") + 1, cursor="")
 
 
 def renamed(entity: str, field: str, names: Mapping[str, str]) -> None:
@@ -59,7 +57,7 @@ def renamed(entity: str, field: str, names: Mapping[str, str]) -> None:
             if condition["field"] == field and "value" in condition:
                 condition["value"] = _named(condition["value"], names)
         stream.save(update_fields=["filters"])
-    changed(entity, field)
+    _streams(entity, field).update(version=F("version") + 1)  # a run at work begins anew
 
 
 def records_renamed(entity: str, field: str, ids: Sequence[UUID], names: Mapping[str, str]) -> None:
@@ -68,7 +66,6 @@ def records_renamed(entity: str, field: str, ids: Sequence[UUID], names: Mapping
     agreed = [one.stream_id for one in _mappings(entity, field) if _stays(one, described, names)]
     if not agreed:
         return
-    links = "stream_id = ANY(%(streams)s) AND record_id = ANY(%(ids)s)"
     given: dict[str, Any] = {"streams": agreed, "ids": list(ids), "field": field}
     table = registry.ENTITIES[entity].model._meta.db_table
     with connection.cursor() as cursor:
@@ -77,7 +74,8 @@ def records_renamed(entity: str, field: str, ids: Sequence[UUID], names: Mapping
             "UPDATE integrations_recordlink l"  # noqa: S608
             " SET base_local = base_local || jsonb_build_object(%(field)s::text, r.custom -> %(name)s)"
             f' FROM "{table}" r, crm_change c'
-            f" WHERE r.id = l.record_id AND {links} AND c.record_id = r.id AND c.entity = %(entity)s"
+            " WHERE l.stream_id = ANY(%(streams)s) AND l.record_id = ANY(%(ids)s) AND r.id = l.record_id"
+            " AND c.record_id = r.id AND c.entity = %(entity)s"
             " AND c.txid = pg_current_xact_id()::text::bigint"
             " AND c.before -> 'custom' -> %(name)s = l.base_local -> %(field)s",
             given | {"name": field.partition(".")[2], "entity": entity},
