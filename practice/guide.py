@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from integrations.models import IntegrationInstance, RecordLink, Status, SyncLog
+from integrations.services import waiting
 from practice.models import Event, Table, Workspace
 
 
@@ -43,9 +44,11 @@ def guide(workspace: Workspace) -> Guide:
     is_busy = bool(run and run.state in (SyncLog.State.ASKED, SyncLog.State.RUNNING))
     has_run = bool(edit and run and run.state == SyncLog.State.DONE and run.started_at >= edit.at)
     record = _record(integration, workspace, edit) if integration and edit else None
-    states = ["done" if edit else "current", "done" if has_run else "current" if edit else "todo"]
-    states.append("current" if has_run and record else "todo")
-    sentence, mood = _sentence(integration, edit, run, is_busy, has_run, record)
+    goes_out = bool(integration and has_run and record and waiting.count(integration.pk))
+    looked = has_run and not goes_out
+    states = ["done" if edit else "current", "done" if looked else "current" if edit else "todo"]
+    states.append("done" if goes_out else "current" if has_run and record else "todo")
+    sentence, mood = _sentence(integration, edit, run, is_busy, has_run, record, goes_out)
     return Guide(
         integration,
         tuple({"state": state} for state in states),
@@ -63,6 +66,7 @@ def _sentence(
     is_busy: bool,
     has_run: bool,
     record: dict[str, str] | None,
+    goes_out: bool,
 ) -> tuple[str, str]:
     if integration is None:
         return _("No connection practises here any more. Start again in Raccord, and it goes on with these rows."), ""
@@ -77,6 +81,8 @@ def _sentence(
     if edit is None:
         return _("Click a cell and change it: Raccord is told within seconds."), ""
     facts = {"what": edit.title, "field": edit.field}
+    if goes_out:
+        return _("A change made in Raccord is on its way here. Press Sync now to see it at once."), ""
     if has_run and record:
         return _("It has arrived: %(what)s is the same on both sides.") % facts, "agree"
     if has_run:

@@ -37,6 +37,10 @@ def giver_of(provider: str) -> Giver | None:
     return _givers.get(provider)
 
 
+def providers() -> list[str]:
+    return list(_givers)
+
+
 def url(integration: IntegrationInstance) -> str:
     giver = giver_of(integration.provider)
     return giver.url(integration) if giver else ""

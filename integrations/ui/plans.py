@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import IntegrationInstance, Plan, PlanLine, Stream
-from integrations.services import cost, plans
+from integrations.services import brought, cost, plans
 from integrations.ui import effects, picture, status, words
 from integrations.ui.pages import is_id
 from integrations.ui.shown import Shown
@@ -55,6 +55,7 @@ def of(plan: Plan, query: Mapping[str, str]) -> dict[str, Any]:
         "changes": _changes(plan.counts),
         "trouble": trouble,
         "mend": _mend(plan, trouble),
+        "invented": _invented(plan, known) if plan.state == states.READY else None,
         "run": plan.runs.order_by("-started_at").first() if plan.state in (states.APPROVED, states.DONE) else None,
         **lines(plan, query, streams),
     }
@@ -64,6 +65,29 @@ def _mend(plan: Plan, trouble: words.Trouble | None) -> dict[str, Any] | None:
     """What has to be done elsewhere before the plan can be worked out; what is done by looking is done here."""
     action = status.mend(plan.integration, trouble.mend) if trouble else None
     return action if action and not action.get("post") and trouble and trouble.mend not in ("go_on", "look") else None
+
+
+def _invented(plan: Plan, known: Tool) -> dict[str, str] | None:
+    """Records that only practising brought here, before they reach a real tool."""
+    found = brought.would_travel(plan)
+    if found is None:
+        return None
+    source, number = found
+    title = ngettext(
+        "%(n)s of these records is invented: it came from %(source)s",
+        "%(n)s of these records are invented: they came from %(source)s",
+        number,
+    )
+    facts = {"n": formats.number_format(number, force_grouping=True), "source": source.name, "tool": known.name}
+    return {
+        "title": title % facts,
+        "text": _(
+            "They would be created in %(tool)s. Delete that connection first, and choose that its records go with it."
+        )
+        % facts,
+        "url": reverse("connections:delete", args=[source.pk]),
+        "label": _("Delete %(source)s") % facts,
+    }
 
 
 def lines(plan: Plan, query: Mapping[str, str], streams: Mapping[Any, Stream] | None = None) -> dict[str, Any]:

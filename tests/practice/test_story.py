@@ -179,6 +179,70 @@ def test_deleting_the_connection_offers_to_throw_the_rows_away(practising, clear
     assert kept == ("+49 30 5550 124" if clear else PHONE)
 
 
+def test_invented_people_go_with_the_connection_where_that_is_chosen(practising):
+    """Only those that it brought: an own record that was paired stays, and so does one that another connection holds."""
+    own = Contact.objects.create(name="Nora Neu", email="nora@neu.example")
+    practising.sync()
+    held = practising.contact("Orla Romano")
+    second = elsewhere(practising, held)
+    url = f"/connections/{practising.integration.pk}/delete/"
+    assert "Also delete the 11 records here that only it brought" in practising.browser.get(url).content.decode()
+    answer = practising.browser.post(url, {"brought": "1"}, follow=True)
+    assert "and with it 11 records here that it had brought." in answer.content.decode()
+    assert set(Contact.objects.values_list("pk", flat=True)) == {own.pk, held.pk}
+    other = f"/connections/{second.pk}/delete/"
+    assert 'name="brought"' not in practising.browser.get(other).content.decode()  # its tool is not ours
+
+
+def test_invented_people_stay_unless_that_is_chosen(practising):
+    answer = practising.browser.post(f"/connections/{practising.integration.pk}/delete/", {"clear": "1"}, follow=True)
+    assert "is deleted, with what stood there. Records here stay." in answer.content.decode()
+    assert Contact.objects.count() == 12
+
+
+def elsewhere(practising, contact):
+    """Another connection, to a real tool, that holds this contact, too."""
+    from integrations.models import IntegrationInstance, Stream
+
+    made = IntegrationInstance.objects.create(name="Notion", provider="notion", setup_step="done")
+    stream = Stream.objects.create(integration=made, collection="c", collection_name="Contacts", entity="contact")
+    RecordLink.objects.create(stream=stream, record_id=contact.pk, remote_id="r1")
+    return made
+
+
+def test_plan_for_a_real_tool_names_what_is_invented(practising):
+    from django.utils import timezone
+
+    from integrations.models import Plan, PlanLine
+
+    made = elsewhere(practising, practising.contact("Orla Romano"))
+    plan = Plan.objects.create(integration=made, state="ready", made_at=timezone.now())
+    for contact in [practising.contact("Femke Nolan"), Contact.objects.create(name="Nora Neu", email="n@neu.example")]:
+        PlanLine.objects.create(
+            plan=plan, stream=made.streams.get(), record_id=contact.pk, side="there", action="created"
+        )
+    page = practising.browser.get(f"/connections/{made.pk}/plans/{plan.pk}/").content.decode()
+    assert "1 of these records is invented: it came from Practice" in page
+    assert f"/connections/{practising.integration.pk}/delete/" in page
+
+
+def test_guide_knows_a_change_that_is_on_its_way_out(practising):
+    practising.edit("p01", "phone", PHONE)
+    practising.sync()
+    assert (
+        "It has arrived: Femke Nolan is the same on both sides."
+        in practising.browser.get(practising.url()).content.decode()
+    )
+    Contact.objects.filter(name="Femke Nolan").update(phone="+49 30 1")
+    page = practising.browser.get(practising.url()).content.decode()
+    assert "A change made in Raccord is on its way here." in page and "It has arrived" not in page
+    practising.sync()
+    assert (
+        "It has arrived: Femke Nolan is the same on both sides."
+        in practising.browser.get(practising.url()).content.decode()
+    )
+
+
 def test_each_connection_has_its_own_rows(practising):
     practising.browser.post("/connections/new/practice/", {"way": "given", "name": "Second"})
     assert Workspace.objects.count() == 2

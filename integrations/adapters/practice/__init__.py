@@ -57,7 +57,8 @@ MANIFEST = Manifest(
             kind="given",
             help=_(
                 "Raccord makes you a table of your own with invented rows. You edit it in another tab and see here what becomes "
-                "of it. Nothing in it is real, and you can put it back or throw it away whenever you like."
+                "of it. Nothing in it is real: its people come to stand among your contacts, and can go again when you "
+                "delete the connection."
             ),
         ),
     ),

@@ -9,15 +9,17 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import formats
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from integrations.models import IntegrationInstance, Part, Stream
-from integrations.services import connect, edits, given, lifecycle, setup
+from integrations.services import brought, connect, edits, given, lifecycle, setup
 from integrations.services.connect import Refused
 from integrations.ui import meanwhile, overview, tools
 from integrations.ui.forms import NameForm
-from integrations.ui.pages import is_htmx, may, page, partial, see_other, told, two_bodies
+from integrations.ui.pages import actor, is_htmx, may, page, partial, see_other, told, two_bodies
 from tenants.access import require_role
 
 
@@ -116,11 +118,26 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Asks on a page of its own, so that it works without a script."""
     integration = get_object_or_404(IntegrationInstance, pk=pk)
+    is_given = integration.provider in given.providers()
+    found = brought.by(integration) if is_given else {}
     if request.method != "POST":
-        return page(request, "delete", overview.leaving(integration))
-    name = integration.name
-    ended = lifecycle.delete(integration, clear="clear" in request.POST)
-    messages.success(request, _("“%(name)s” is deleted. Its records stay on both sides.") % {"name": name})
+        number = sum(map(len, found.values()))
+        return page(request, "delete", overview.leaving(integration) | {"brought": number})
+    facts, clear = {"name": integration.name}, "clear" in request.POST
+    ended = lifecycle.delete(integration, clear=clear)
+    if "brought" in request.POST and found:
+        number = brought.delete(found, actor(request))
+        told = ngettext(
+            "“%(name)s” is deleted, and with it %(n)s record here that it had brought.",
+            "“%(name)s” is deleted, and with it %(n)s records here that it had brought.",
+            number,
+        )
+        facts |= {"n": formats.number_format(number, force_grouping=True)}
+    elif clear and is_given:
+        told = _("“%(name)s” is deleted, with what stood there. Records here stay.")
+    else:
+        told = _("“%(name)s” is deleted. Its records stay on both sides.")
+    messages.success(request, told % facts)
     if not ended:
         words = _("%(tool)s did not take back what was granted to us. End it there, among the connected apps.")
         messages.warning(request, words % {"tool": tools.tool(integration.provider).name})
