@@ -54,7 +54,7 @@ def sample_context() -> dict:
             }
         ),
         "refused": refused,
-        "options": ["Lead", "Customer", "Former customer"],
+        "options": [(words, words) for words in ("Lead", "Customer", "Former customer")],
         "minutes_ago": now - timedelta(minutes=4),
         "days_ago": now - timedelta(days=3),
         "states": ["in_step", "waiting", "running", "failing", "paused"],

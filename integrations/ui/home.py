@@ -53,6 +53,8 @@ def _sentence(rows: list[dict[str, Any]], conflicts: int) -> str:
         first = said % {"n": steady, "all": len(live)}
         if len(live) == 1:
             first = _("Your connection is not quite in step.")
+        elif not steady:
+            first = _("Your connections are not quite in step.")
     if not conflicts:
         return first
     second = ngettext("%(n)s conflict waits for you.", "%(n)s conflicts wait for you.", conflicts) % {"n": conflicts}

@@ -39,7 +39,7 @@ def _lately(fill: quota.Fill, tool: str) -> str:
     said = {
         1: _("%(n)s in the last second of the %(of)s that %(tool)s allows"),
         60: _("%(n)s in the last minute of the %(of)s that %(tool)s allows"),
-    }.get(fill.limit.seconds, _("%(n)s in the last %(seconds)s seconds of the %(of)s that %(tool)s allows"))
+    }.get(int(fill.limit.seconds), _("%(n)s in the last %(seconds)s seconds of the %(of)s that %(tool)s allows"))
     facts = {"n": number(fill.used), "of": number(fill.limit.requests), "seconds": number(fill.limit.seconds)}
     return said % (facts | {"tool": tool})
 

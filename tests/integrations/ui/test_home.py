@@ -100,7 +100,7 @@ def test_first_steps_tick_themselves_and_go(tenant_client, tenant, stream):
 def test_agreement_is_shown_once_it_was_measured_and_never_rounded_up(tenant_client, stream):
     assert tenant_client.get("/").context["connections"][0]["agreement"] is None
     detail = url("detail", stream.integration_id)
-    assert "Nobody has measured it yet." in tenant_client.get(detail).content.decode()
+    assert "Not measured yet." in tenant_client.get(detail).content.decode()
     Agreement.objects.create(
         stream=stream, day=calls.today(), seen=3002, agree=2999, moving=2, at=timezone.now(),
         differ=[{"link": 1, "record_id": None, "remote_id": "r", "title": "Ada", "fields": ["phone"]}],
