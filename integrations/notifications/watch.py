@@ -140,6 +140,7 @@ class _Look:
         """Those that ended since the last look, each once."""
         told = self._remember("runs")
         upto = dt.datetime.fromisoformat(told.memory["upto"]) if told.memory else self.at - FIRST
+        upto = min(upto, self.at)  # a clock that was set back would hide what ends now
         seen = set(told.memory.get("seen", ()))
         ended = SyncLog.objects.filter(integration__in=self.integrations, ended_at__gte=upto - OVERLAP)
         found = list(ended.order_by("ended_at").defer("exchanges"))

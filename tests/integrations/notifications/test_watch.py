@@ -134,6 +134,16 @@ def test_conflicts_of_a_run_are_one_notice_until_somebody_saw_to_them(table, end
     assert told.over_at
 
 
+def test_a_clock_that_is_set_back_hides_no_run(table, ended, look):
+    look()
+    told = Told.objects.get(subject="runs")
+    told.memory["upto"] = (timezone.now() + dt.timedelta(hours=1)).isoformat()
+    told.save()
+    conflict(table, ended(conflict=1))
+    assert kinds(look()) == ["conflicts"]
+    assert kinds(look()) == []
+
+
 def aside(table, number=1, field="phone", code="unfit", cause="c1"):
     told = {"reason": "“secret” does not fit", "cause": cause}
     SetAside.objects.bulk_create(
