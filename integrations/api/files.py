@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Schema, Status
 
@@ -101,15 +102,20 @@ def get_import(request: HttpRequest, import_id: UUID) -> Any:
 
 @router.patch("/imports/{uuid:import_id}", auth=MEMBER, response=Import)
 def change_import(request: HttpRequest, import_id: UUID, body: ImportChange) -> Any:
-    """Say how the file is read, which column is which field, and how rows find their records."""
+    """Say how the file is read, which column is which field, and how rows find their records. When something is refused,
+    nothing changes."""
     job, version = found(import_id), body.version
-    if body.layout is not None:
-        job, version = imports.relayout(job, body.layout.model_dump(exclude_none=True), request.tenant, version), None
-    if body.mapping is not None:
-        wanted = [one.model_dump() for one in body.mapping]
-        job, version = imports.map_columns(job, wanted, request.tenant, request.auth.may("admin"), version), None
-    if body.matching is not None:
-        job = imports.match_by(job, body.matching.how, body.matching.keys, body.matching.empty, version)
+    with transaction.atomic():
+        if body.layout is not None:
+            job, version = (
+                imports.relayout(job, body.layout.model_dump(exclude_none=True), request.tenant, version),
+                None,
+            )
+        if body.mapping is not None:
+            wanted = [one.model_dump() for one in body.mapping]
+            job, version = imports.map_columns(job, wanted, request.tenant, request.auth.may("admin"), version), None
+        if body.matching is not None:
+            job = imports.match_by(job, body.matching.how, body.matching.keys, body.matching.empty, version)
     return Import.of(job, imports.before(job))
 
 

@@ -167,7 +167,8 @@ def _checked(entity: str, local: Field, options: Mapping[str, Any], may_add: boo
         raise Refused(_("New options are made by owners and admins."), "options", "forbidden")
     kept: dict[str, Any] = {}
     if options.get("transforms"):
-        kept["transforms"] = list(options["transforms"])
+        steps = options["transforms"]
+        kept["transforms"] = steps if isinstance(steps, list) else [steps]
     if options.get("creates") and not partners.can_be_made(local, entity):
         told = _("Records of %(field)s cannot be made by their name alone.") % {"field": f"“{local.label}”"}
         raise Refused(told, "options", "types_do_not_fit")

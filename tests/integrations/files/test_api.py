@@ -92,6 +92,18 @@ def test_what_is_no_table_is_a_problem(caller, content, code):
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
+def test_what_is_refused_in_part_changes_nothing(caller):
+    api = caller()
+    job = bring(api).json()
+    path = f"imports/{job['id']}"
+    wrong = {"matching": {"how": "match", "keys": []}, "mapping": job["mapping"][:1], "version": job["version"]}
+    assert api.patch(path, wrong).status_code == 422
+    assert api.get(path).json() == job
+    for steps in (5, "x", [5], [{"name": 5}]):
+        odd = {"column": "c0", "field": "name", "options": {"transforms": steps}}
+        assert api.patch(path, {"mapping": [odd]}).json()["code"] == "types_do_not_fit", steps
+
+
 def test_no_file_and_no_entity(caller):
     api = caller()
     assert api.post("records/contact/imports").json()["code"] == "missing"
