@@ -29,7 +29,7 @@ def by(integration: IntegrationInstance) -> Found:
             record_id=OuterRef("record_id"), entity=stream.entity, operation="insert", origin=stream.origin
         )
         links = stream.links.filter(Exists(born), ~Exists(elsewhere), record_id__isnull=False)
-        found.setdefault(stream.entity, []).extend(links.values_list("record_id", flat=True))
+        found.setdefault(stream.entity, []).extend(pk for pk in links.values_list("record_id", flat=True) if pk)
     return {entity: ids for entity, ids in found.items() if ids}
 
 
@@ -51,7 +51,7 @@ def would_travel(plan: Plan) -> tuple[IntegrationInstance, int] | None:
     return None
 
 
-def delete(found: Found, by: Actor) -> int:
+def delete(found: Found, actor: Actor) -> int:
     """Once the connection is gone, so that nothing of it travels. Answers how many there were still."""
     with transaction.atomic():
-        return sum(records.delete(entity, ids, by) for entity, ids in found.items())
+        return sum(records.delete(entity, ids, actor) for entity, ids in found.items())
