@@ -65,7 +65,8 @@ def test_one_over_which_every_worker_dies_is_told_as_stopped_and_can_be_undone(t
     assert jobs.do(tenant.schema_name, action.pk) == "done"
     action.refresh_from_db()
     assert (action.state, action.changed) == ("failed", 2) and not Job.objects.exists()
-    assert bulk_actions.take_back(action, feed.SYSTEM) and not Contact.objects.filter(status="Lead").exists()
+    assert bulk_actions.take_back(action, feed.SYSTEM).state == "undoing"
+    assert jobs.do(tenant.schema_name, action.pk) == "done" and not Contact.objects.filter(status="Lead").exists()
 
 
 def test_one_whose_job_is_gone_is_taken_up_again(tenant, five):
