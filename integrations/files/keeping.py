@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.core.files.storage import storages
+from django.db import connection
 from django.utils import timezone
 
 from integrations.files import imports
@@ -21,6 +22,9 @@ ROWS = dt.timedelta(days=90)
 LEFTOVERS = dt.timedelta(hours=1)
 #: A written export can be fetched for so long; who took what stays in the log.
 EXPORTS = dt.timedelta(days=3)
+#: A file that no row names: whoever stored it died before saying so. So long nobody can be about to.
+STRAYS = dt.timedelta(days=1)
+FOLDERS: dict[str, Any] = {"imports": Import, "exports": Export}
 
 
 def forget() -> None:
@@ -42,12 +46,25 @@ def forget() -> None:
     for export in Export.objects.filter(state=Export.State.READY, ended_at__lt=now - EXPORTS):
         storages["files"].delete(export.stored)
         Export.objects.filter(pk=export.pk).update(state=Export.State.REMOVED, stored="")
+    _sweep(now - STRAYS)
+
+
+def _sweep(before: dt.datetime) -> None:
+    for part, rows in FOLDERS.items():
+        known = set(rows.objects.exclude(stored="").values_list("stored", flat=True))
+        for name in _files(f"{connection.schema_name}/{part}"):
+            if name not in known and storages["files"].get_modified_time(name) < before:
+                storages["files"].delete(name)
+
+
+def _files(folder: str) -> list[str]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return [f"{folder}/{name}" for name in storages["files"].listdir(folder)[1]]
+    return []
 
 
 def on_tenant_gone(instance: Any, **_: Any) -> None:
     """Its files go with it."""
-    for part in ("imports", "exports"):
-        folder = f"{instance.schema_name}/{part}"
-        with suppress(FileNotFoundError, NotADirectoryError):
-            for name in storages["files"].listdir(folder)[1]:
-                storages["files"].delete(f"{folder}/{name}")
+    for part in FOLDERS:
+        for name in _files(f"{instance.schema_name}/{part}"):
+            storages["files"].delete(name)

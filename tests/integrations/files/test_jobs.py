@@ -240,6 +240,27 @@ def test_what_a_fault_ended_keeps_no_file(tenant, bring, work, monkeypatch):
     assert Import.objects.get().stored == ""
 
 
+def test_a_file_that_nobody_speaks_of_is_swept_up_but_not_at_once(tenant, other_tenant, bring):
+    import os
+
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import storages
+
+    from integrations.files import keeping
+
+    files = storages["files"]
+    kept = bring("Name\nAda\n").stored
+    paths = {
+        name: files.save(f"{of.schema_name}/exports/{name}.csv", ContentFile(b"Ada"))
+        for name, of in (("old", tenant), ("new", tenant), ("theirs", other_tenant))
+    }
+    for path in (kept, paths["old"], paths["theirs"]):
+        os.utime(files.path(path), (0, 0))
+    keeping.forget()
+    left = {name for name, path in paths.items() if files.exists(path)}
+    assert (left, files.exists(kept)) == ({"new", "theirs"}, True)
+
+
 def test_a_planner_that_died_after_its_last_step_leaves_the_file_to_be_read_again(tenant, bring, work):
     from integrations.files import imports
     from integrations.files.models import Import
