@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+from django.forms.utils import flatatt
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import formats
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from crm import arrangement, filters, listing, places
 from crm.arrangement import Arrangement
 from crm.listing import Asked, Listing, plain
-from crm.present import Presenter, addresses
+from crm.present import Presenter, Shown, addresses
 from crm.registry import Entity, Field, People
 from crm.selection import is_id
 from values import Type
@@ -33,7 +34,7 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     page = listed.page()
     shown = [entity.fields[name] for name in arranged.columns]
     show = Presenter.of(entity, listed.people, page.items)
-    classes = {f.name: _classes(f, place) for place, f in enumerate(shown)}
+    attributes = {f.name: _attributes(f, place) for place, f in enumerate(shown)}
     select = _("Select %(label)s")
     chips = _chips(entity, listed, arranged)
     match = arranged.match
@@ -53,7 +54,7 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
                 "title": item.title,
                 "url": address(item.id) + list_query,
                 "select": select % {"label": item.title},
-                "cells": [(show.show(f, item.values[f.name]), classes[f.name], f.label) for f in shown[1:]],
+                "cells": [_cell(show.show(f, item.values[f.name]), attributes[f.name]) for f in shown[1:]],
             }
             for item in page.items
         ],
@@ -104,10 +105,19 @@ def _paged(arranged: Arrangement, **place: str) -> str:
     return f"{address}&{urlencode(place)}"
 
 
-def _classes(field: Field, place: int) -> str:
-    return " ".join(
-        name for name, is_so in (("number", field.type in NUMBERS), ("minor", place >= MAIN_COLUMNS)) if is_so
-    )
+def _cell(shown: Shown, attributes: str) -> tuple[str, Shown, str]:
+    """For crm/_rows.html: a kind that is drawn there without more questions, or one that crm/_value.html draws."""
+    if shown.kind in ("text", "person"):
+        return "plain", shown, attributes
+    if shown.kind == "records" and len(shown.parts) == 1:
+        return "record", shown, attributes
+    return shown.kind, shown, attributes
+
+
+def _attributes(field: Field, place: int) -> str:
+    """Of each cell of a column, as HTML."""
+    classes = [name for name, is_so in (("number", field.type in NUMBERS), ("minor", place >= MAIN_COLUMNS)) if is_so]
+    return flatatt(({"class": " ".join(classes)} if classes else {}) | {"data-label": field.label})
 
 
 def _hidden(arranged: Arrangement) -> list[tuple[str, str]]:

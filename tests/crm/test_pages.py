@@ -1,12 +1,13 @@
 """The pages of records: forms made from the registry, what others changed meanwhile, read-only records, deleting."""
 
+import datetime as dt
 import re
 
 import pytest
 
 from crm import custom_fields, panels, protection, records
 from crm.feed import SYSTEM, Actor
-from crm.models import Change, Company, Contact, Person, Task
+from crm.models import Change, Company, Contact, Deal, Person, Task
 
 GRACE = Actor("user", "9", "Grace")
 
@@ -272,3 +273,29 @@ def test_fields_are_added_changed_and_removed(tenant, tenant_client):
 def test_people_of_the_tenant_can_be_chosen(tenant, tenant_client):
     Person.objects.create(name="Only A. Person", email="only@x.example")
     assert "Only A. Person" in tenant_client.get("/records/task/new/").content.decode()
+
+
+def test_a_list_draws_each_kind_of_value(tenant_client):
+    """The usual ones at once, as crm/_value.html draws them elsewhere; a part of its own costs ten times the value."""
+    at = dt.datetime(2026, 1, 1, 9, 30, tzinfo=dt.UTC)
+    deal = Deal.objects.create(name="Big <one>", amount=1200, amount_currency="EUR", stage="Won")
+    ann = Person.objects.create(name="Ann & Co", email="ann@x.example")
+    Task.objects.create(title="Call", due_at=at, priority="High", assignee=ann, deal=deal)
+    page = tenant_client.get("/records/task/")
+    html = page.content.decode()
+    for drawn in (
+        '<td data-label="Done"><span class="faint">No</span></td>',
+        '<td data-label="Due"><time datetime="2026-01-01T',
+        "data-relative>",
+        '<td data-label="Priority"><span class="badge outline">High</span></td>',
+        '<td class="minor" data-label="Deal"><a class="quiet-link" href="/records/deal/',
+        '<td class="minor" data-label="Assignee"><span class="clip">Ann &amp; Co</span></td>',
+        ">Big &lt;one&gt;</a></td>",
+    ):
+        assert drawn in html, drawn
+    assert "crm/_value.html" not in [template.name for template in page.templates]
+    Task.objects.update(done=True, due_at=None)
+    html = tenant_client.get("/records/task/").content.decode()
+    assert '<td data-label="Due"></td>' in html and '<td data-label="Done"><span class="yes">' in html
+    deals = tenant_client.get("/records/deal/").content.decode()
+    assert '<td class="number" data-label="Amount"><span class="numbers">1,200\xa0€</span></td>' in deals
