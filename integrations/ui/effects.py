@@ -144,9 +144,9 @@ def _of(found: matching.Forecast, tool: Tool) -> str:
 
 def _lines(found: matching.Forecast, stream: Stream) -> list[dict[str, Any]]:
     made = found.alone + found.keyless
-    alone = ngettext("finds none and is created here", "find none and are created here", made)
+    alone = ngettext("has no partner here and is created", "have no partner here and are created", made)
     if stream.matching == Matching.MATCH_ONLY:
-        alone = ngettext("finds none and is left alone", "find none and are left alone", made)
+        alone = ngettext("has no partner here and is left alone", "have no partner here and are left alone", made)
     several = ngettext(
         "shares its key with several: it waits until you say which belong together",
         "share their key with several: they wait until you say which belong together",

@@ -97,7 +97,7 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
         raise Http404("no such tool to connect")
     ways = connect.ways(provider)
     way, by = chosen(request, ways), str(request.user)
-    draft = connect.begun(provider, by) if way and way.oauth else None
+    draft = connect.begun(provider, by)
     name = draft.name if draft else connect.free_name(tool(provider).name)
     form = ConnectForm(way, request.POST or None, initial={"name": name})
     if way and form.is_valid():
@@ -105,7 +105,7 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
         try:
             if way.oauth:
                 return leaving(request, _draft(draft, provider, name, by))
-            made = setup.create(provider, name, form.credentials(), by)
+            made = _keyed(draft, provider, name, form, by)
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -113,6 +113,17 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
             return see_other(reverse("connections:setup", args=[made.pk, made.setup_step]))
     context = connect_context(provider, form, ways) | {"steps": bar(None, "connect")}
     return page(request, "connect", context, status=422 if form.errors else 200)
+
+
+def _keyed(
+    draft: IntegrationInstance | None, provider: str, name: str, form: ConnectForm, by: str
+) -> IntegrationInstance:
+    """By a key; where the same person left a sign-in before, that draft becomes the connection."""
+    if draft is None:
+        return setup.create(provider, name, form.credentials(), by)
+    connect.rename(draft, name)
+    connect.connect(draft, form.credentials(), by=by, kind=form.way.kind if form.way else "")
+    return draft
 
 
 def _draft(draft: IntegrationInstance | None, provider: str, name: str, by: str) -> IntegrationInstance:

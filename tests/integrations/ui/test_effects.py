@@ -41,7 +41,7 @@ def test_which_records_meet_is_told_with_the_ambiguous_ones(tenant_client, paire
     page = answer.content.decode()
     assert "Of all 12 records in Notion" in page
     for line in ("<strong>1</strong> <span>finds its partner here", "<strong>1</strong> <span>shares its key with several",
-                 "<strong>10</strong> <span>find none and are created here"):  # fmt: skip
+                 "<strong>10</strong> <span>have no partner here and are created"):  # fmt: skip
         assert line in page
     assert "Twin one" in page and "Twin two" in page
     by_name = tenant_client.post(f"{rules}?part=effects", rules_of(stream, match_fields=["name"]), headers=HTMX)

@@ -48,6 +48,18 @@ def test_a_sign_in_that_was_left_is_taken_up_by_the_same_person(tenant):
     assert connect.begun("airtable", "Ada") is None
 
 
+def test_who_left_a_sign_in_and_brings_a_key_gets_no_second_connection(tenant_client, tenant, notion):
+    left = connect.start("notion", "Notion", str(tenant.owner))
+    page = tenant_client.get(url("start", "notion", way="token"))
+    assert page.context["form"]["name"].value() == "Notion"
+    wrong = tenant_client.post(url("start", "notion"), {"way": "token", "name": "Notion", "token": "ntn_wrong"})
+    assert wrong.status_code == 422
+    right = {"way": "token", "name": "Our Notion", "token": "ntn_sandbox_demo"}
+    assert tenant_client.post(url("start", "notion"), right).headers["Location"] == url("setup", left.pk, "map")
+    made = IntegrationInstance.objects.get()
+    assert (made.pk, made.name, made.account_name) == (left.pk, "Our Notion", "Acme Studio")
+
+
 def test_tables_are_counted_when_they_are_seen(tenant_client, begun, notion):
     listed = tenant_client.get(url("setup", begun.pk, "map", now=1))
     row = next(one for one in listed.context["tables"] if one["name"] == "Contacts")
