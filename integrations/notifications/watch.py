@@ -302,12 +302,15 @@ class _Look:
         self.made.append((notice, news.again))
 
     def _over(self) -> None:
-        """What a person has seen to, and what is no more: conflicts that nobody waits for, tables that were removed."""
+        """What a person has seen to, and what is no more: conflicts that nobody waits for, tables and tools that were removed."""
         waiting = {str(pk) for pk in Conflict.objects.filter(_to_see()).values_list("run", flat=True).distinct() if pk}
         told = Notice.objects.filter(kind=Kind.CONFLICTS, over_at=None)
         self._dismiss([one.pk for one in told if not waiting & set(one.facts["runs"])])
+        here = {f"stream:{pk}" for pk in self.streams} | {
+            f"incident:{one.provider}" for one in self.integrations.values()
+        }
         for subject, told_ in self.told.items():
-            if subject.startswith("stream:") and told_.level and UUID(subject[7:]) not in self.streams:
+            if subject.startswith(("stream:", "incident:")) and told_.level and subject not in here:
                 self._end(subject)
                 told_.delete()
 

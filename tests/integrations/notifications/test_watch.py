@@ -98,6 +98,17 @@ def test_trouble_of_many_is_one_calm_notice_in_place_of_alarms(notion, fails_for
     assert (over.kind, over.subject) == (Kind.RECOVERED, "incident:notion")
 
 
+def test_trouble_of_a_tool_that_nobody_here_uses_any_more_is_over(notion, fails_for, look):
+    now = timezone.now()
+    Incident.objects.create(provider="notion", kind="unavailable", began_at=now, seen_at=now, tenants=7)
+    fails_for(30, is_warned=True)
+    assert kinds(look()) == ["warning"]
+    notion.delete()
+    assert look() == []
+    assert not Notice.objects.filter(over_at=None).exists()
+    assert not Told.objects.filter(level__gt=0).exists()  # else every run would ring because of it
+
+
 def test_trouble_of_many_that_does_not_meet_this_tenant_is_not_told(notion, ended, look):
     now = timezone.now()
     Incident.objects.create(provider="notion", kind="unavailable", began_at=now, seen_at=now, tenants=7)
