@@ -9,11 +9,12 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from crm import records
 from crm.feed import Actor
 from crm.models import Change
-from integrations.models import IntegrationInstance, Plan, RecordLink
+from integrations.models import IntegrationInstance, Plan, PlanLine, RecordLink
 from integrations.services import given
 
 Found = dict[str, list[UUID]]
@@ -52,6 +53,13 @@ def would_travel(plan: Plan) -> tuple[IntegrationInstance, int] | None:
 
 
 def delete(found: Found, actor: Actor) -> int:
-    """Once the connection is gone, so that nothing of it travels. Answers how many there were still."""
+    """Once the connection is gone, so that nothing of it travels. Answers how many there were still.
+
+    A plan that waits for somebody and speaks of them is let go: a new one is worked out when it is wanted.
+    """
+    ids = [pk for every in found.values() for pk in every]
+    named = Exists(PlanLine.objects.filter(plan=OuterRef("pk"), record_id__in=ids))
     with transaction.atomic():
-        return sum(records.delete(entity, ids, actor) for entity, ids in found.items())
+        number = sum(records.delete(entity, some, actor) for entity, some in found.items())
+        Plan.objects.filter(named, state=Plan.State.READY).update(state=Plan.State.DISCARDED, ended_at=timezone.now())
+    return number

@@ -223,7 +223,11 @@ def test_plan_for_a_real_tool_names_what_is_invented(practising):
         )
     page = practising.browser.get(f"/connections/{made.pk}/plans/{plan.pk}/").content.decode()
     assert "1 of these records is invented: it came from Practice" in page
-    assert f"/connections/{practising.integration.pk}/delete/" in page
+    practise = f"/connections/{practising.integration.pk}/delete/"
+    assert practise in page
+    practising.browser.post(practise, {"brought": "1"})
+    plan.refresh_from_db()
+    assert plan.state == "discarded"  # it spoke of what is gone
 
 
 def test_guide_knows_a_change_that_is_on_its_way_out(practising):
