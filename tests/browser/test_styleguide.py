@@ -58,7 +58,7 @@ def test_marks_open_under_the_pointer_and_options_move_where_they_stand(site, op
     heading.hover()
     expect(mark).to_have_attribute("open", "")
     heading.click()
-    options = page.locator("[data-options] li input")
+    options = page.locator("[data-options] li input.input")
     options.nth(1).press("Enter")
     page.keyboard.type("Partner")
     page.get_by_role("button", name="Move Former customer up").click()
