@@ -37,6 +37,7 @@ HELD = dt.timedelta(minutes=5)  # longer than a mail server may keep us waiting
 #: Minutes until a mail that could not be handed over is tried again; after the last one it is given up: two days in all.
 WAITS = (1, 5, 15, 60, 180, 360, 720, 720, 720)
 MANY = 50  # notices in one mail; the rest is counted
+NOT_TAKEN = (OSError, smtplib.SMTPException)
 
 
 def send_due() -> int:
@@ -50,9 +51,18 @@ def send_due() -> int:
     )
     if not due:
         return 0
-    people = delivery.members()
-    with get_connection() as backend:
+    people, backend = delivery.members(), get_connection()
+    try:
+        backend.open()
+    except NOT_TAKEN as error:  # nobody is there: as if each of them had been tried
+        for pk in due:
+            if mail := _claim(pk):
+                _failed(mail, error)
+        return 0
+    try:
         return sum(_send(pk, people, backend) for pk in due)
+    finally:
+        backend.close()
 
 
 def next_due() -> dt.datetime | None:
@@ -73,7 +83,7 @@ def _send(pk: UUID, people: dict[int, Membership], backend: BaseEmailBackend) ->
             return False
         message.connection = backend
         message.send()
-    except (OSError, smtplib.SMTPException) as error:
+    except NOT_TAKEN as error:
         _failed(mail, error)
         return False
     except Exception as error:  # one mail that cannot be written shall not hold up the others

@@ -232,6 +232,20 @@ def test_a_server_that_is_down_is_tried_again_later_and_given_up_in_the_end(tena
     assert mail.outbox == []
 
 
+def test_a_server_that_nobody_reaches_counts_as_a_try_and_the_look_ends(tenant, stops, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens there
+    stops("authentication_failed")
+    assert tasks.look_here() == "1 told, 0 sent"
+    waiting = Mail.objects.get()
+    assert (waiting.state, waiting.tries, waiting.problem) == ("sending", 1, "ConnectionRefusedError")
+    assert waiting.due_at > timezone.now() and waiting.held_until is None
+    assert tasks.look_here() == "nobody rang"
+    for _ in mails.WAITS:
+        all_due()
+    assert (Mail.objects.get().state, FailedMail.objects.get().problem) == ("failed", "ConnectionRefusedError")
+
+
 def test_an_address_that_does_not_exist_is_given_up_at_once(tenant, stops, look, settings, monkeypatch):
     monkeypatch.setattr(
         Down, "error", smtplib.SMTPRecipientsRefused({"a@b.example": (550, b"no such user a@b.example")})
