@@ -194,6 +194,7 @@ def _told(request: HttpRequest, found: BulkAction) -> dict[str, Any]:
         "left_more": max(0, (found.kept_count if is_back else found.left_count) - len(left)),
         "may_undo": bulk_actions.is_undoable(found) and may_undo(request, found),
         "is_field": found.kind in field_work.KINDS,
+        "is_admin": request.membership.may("admin"),
         "undo_url": reverse("records:action_undo", args=[entity.name, found.pk]),
         "by": found.actor.get("label", ""),
     }

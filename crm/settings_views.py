@@ -45,6 +45,9 @@ class FieldForm(forms.Form):
             self.fields["type"].choices = [(one.value, fields.TYPES.get(one, one)) for one in kinds]
             self.fields["type"].required = False
             self.fields["type"].help_text = gettext_lazy("Only what keeps every value is offered.")
+        if kind:
+            words = gettext_lazy("Write over an option to rename it, also in the records that have it.")
+            self.fields["options"].help_text = words
         if kind and kind not in WITH_OPTIONS:
             del self.fields["options"], self.fields["seen"]
 

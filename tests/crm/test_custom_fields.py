@@ -1,8 +1,11 @@
 """Settings › Fields: order, other types, and what a removal would lose."""
 
 import re
+import threading
 
 import pytest
+from django.db import connections
+from django_tenants.utils import tenant_context
 
 from crm import bulk_actions, custom_fields, feed, field_work, protection, records
 from crm.models import BulkAction, Change, Contact, CustomField, SavedView
@@ -253,6 +256,30 @@ def test_a_renaming_is_not_undone_into_another_meaning(level):
     custom_fields.remove(level, feed.SYSTEM)
     with pytest.raises(records.Invalid, match="removed since"):
         bulk_actions.take_back(action, feed.SYSTEM)
+
+
+def test_two_who_rename_one_option_at_once(live_tenant):
+    """The second one waits, and is told; the records have one new name, and it is an option."""
+    level = custom_fields.add("contact", "Level", "select", ["Gold", "Tin"])
+    Contact.objects.bulk_create(Contact(name=f"C{i}", custom={"level": "Gold"}) for i in range(20))
+    both, told = threading.Barrier(2), []
+
+    def rename(to):
+        with tenant_context(live_tenant):
+            both.wait()
+            try:
+                custom_fields.edit(level.pk, custom_fields.Wanted(renamed={"Gold": to}), feed.SYSTEM)
+            except custom_fields.Refused as error:
+                told.append(str(error))
+        connections.close_all()
+
+    people = [threading.Thread(target=rename, args=[to]) for to in ("Best", "Top")]
+    [one.start() for one in people]
+    [one.join() for one in people]
+    assert len(told) == 1 and "renamed or removed meanwhile" in told[0]
+    level.refresh_from_db()
+    assert level.options[1:] == ["Tin"] and set(levels()) == {level.options[0]} <= {"Best", "Top"}
+    assert BulkAction.objects.count() == 1 and Change.objects.filter(operation="update").count() == 20
 
 
 def test_only_who_manages_undoes_what_befell_a_field(level, tenant, member, sign_in, other_tenant):
