@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import registry
-from integrations.models import Direction, SetAside
+from integrations.models import Direction, Part, SetAside
 from integrations.services import failures
 from integrations.services import problems as services
 from integrations.services.problems import Cause, Problem
+from integrations.services.solved import Solved
 from integrations.ui import charts
 from integrations.ui.pages import is_id
 from integrations.ui.paging import by_id
@@ -140,6 +141,40 @@ def _links(problem: Problem, field: str) -> list[dict[str, Any]]:
 def _example(one: SetAside, problem: Problem) -> dict[str, Any]:
     url_ = reverse("records:detail", args=[problem.stream.entity, one.record_id]) if one.record_id else ""
     return {"title": one.title or _("without a name"), "url": url_}
+
+
+def solved(found: Sequence[Solved]) -> list[dict[str, Any]]:
+    """For _solved.html: what was set aside lately and is not any more."""
+    entities = {name: registry.entity(name) for name in {one.stream.entity for one in found}}
+    return [_solved(one, entities[one.stream.entity]) for one in found]
+
+
+def _solved(one: Solved, entity: registry.Entity) -> dict[str, Any]:
+    cause, integration = one.cause, one.stream.integration
+    name = tool(integration.provider).name
+    field = entity.fields.get(cause.field)
+    facts = {"field": field.label if field else cause.field, "tool": name}
+    if cause.field and cause.side == "here":
+        title = _("%(field)s was not accepted by %(tool)s") % facts
+    elif cause.field and cause.code != "ambiguous":
+        title = _("%(field)s of %(tool)s did not fit here") % facts
+    else:
+        title = failures.tell(cause.code, tool=name).title
+    done = _("Nothing waits for this any more.")
+    if one.edit and one.edit.by:
+        done = {
+            Part.MAPPING: _("%(who)s had changed the mapping."),
+            Part.RULES: _("%(who)s had changed the rules."),
+        }[Part(one.edit.part)] % {"who": one.edit.by}
+    return {
+        "title": title,
+        "integration": integration.name,
+        "table": one.stream.collection_name,
+        "done": done,
+        "first_at": one.first_at,
+        "over_at": one.over_at,
+        "run_url": reverse("connections:run", args=[integration.pk, one.run]) if one.run else "",
+    }
 
 
 # --- one cause by itself ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import Conflict, FieldMapping, IntegrationInstance, Policy, SetAside, Status, Stream
-from integrations.services import conflicts
+from integrations.services import conflicts, solved
 from integrations.services import problems as causes
 from integrations.ui import drift, incidents, problems, status
 from integrations.ui.frame import NEEDS_SOMEBODY, UNSEEN
@@ -61,6 +61,7 @@ def context(query: Mapping[str, str]) -> dict[str, Any]:
         "fields": _fields(streams.values(), gone),
         "ambiguous": _ambiguous(streams),
         "groups": problems.shown(causes.of(_troubled(streams), without=["ambiguous"])),
+        "solved": problems.solved(solved.lately(streams)),
     }
     found["alert_groups"] = _folded(found["alerts"])
     counts = _counts(streams, ids) | {
@@ -102,7 +103,7 @@ def _belongs(name: str, kind: str) -> bool:
     sections = {
         "conflicts": ("conflicts", "more_conflicts"),
         "alerts": ("alerts", "alert_groups", "more_alerts"),
-        "problems": ("groups", "ambiguous"),
+        "problems": ("groups", "ambiguous", "solved"),
         "fields": ("fields",),
         "connections": ("stopped",),
     }
