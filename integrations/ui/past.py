@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, FloatField, Q, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, TruncDate
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -67,11 +67,12 @@ def _days() -> list[dt.date]:
 
 def _runs(integrations: Sequence[UUID], since: dt.date) -> tuple[Counter[tuple], Counter[tuple]]:
     """({(day, state): runs}, {(day, series): records})."""
-    start = timezone.make_aware(dt.datetime.combine(since, dt.time()))
+    zone = connection.tenant.timezone  # days as calls are counted, wherever the person is
+    start = dt.datetime.combine(since, dt.time(), tzinfo=zone)
     sums = {key: Coalesce(Sum(Cast(KT(f"counts__{key}"), FloatField())), 0.0) for key in WRITTEN}
     rows: Any = (
         SyncLog.objects.filter(integration__in=integrations, started_at__gte=start)
-        .annotate(day=TruncDate("started_at"))
+        .annotate(day=TruncDate("started_at", tzinfo=zone))
         .values("day")
         .annotate(**{state: Count("id", filter=Q(state=state)) for state in ("done", "failed", "cancelled")}, **sums)
         .order_by()
