@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that was open for too long, or sent from elsewhere."""
-    return render(request, "errors/403.html", {"csrf": True}, status=403)
+    return render(request, "403_csrf.html", status=403)
 
 
 def alive(request: HttpRequest) -> JsonResponse:
