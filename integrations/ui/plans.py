@@ -12,7 +12,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from integrations.models import IntegrationInstance, Plan, PlanLine, Stream
+from integrations.models import IntegrationInstance, Plan, PlanLine, Status, Stream
 from integrations.services import brought, cost, plans
 from integrations.ui import effects, picture, status, words
 from integrations.ui.pages import is_id
@@ -32,6 +32,7 @@ def of(plan: Plan, query: Mapping[str, str]) -> dict[str, Any]:
     integration, known = plan.integration, tool(plan.integration.provider)
     streams = {one.pk: one for one in integration.streams.select_related("integration").defer("schema")}
     states = Plan.State
+    drawn = picture.of(plan.counts, known.name, lambda action, side: _link(plan, {"action": action, "side": side}))
     trouble = words.trouble(plan.error_code, plan.error_detail, known.name) if plan.error_code else None
     return {
         "plan": plan,
@@ -47,12 +48,11 @@ def of(plan: Plan, query: Mapping[str, str]) -> dict[str, Any]:
         "totals_words": _totals(plan, known),
         "effort": _effort(plan) if plan.state == states.READY else "",
         "progress": _progress(plan, known.name),
-        "picture": picture.of(
-            plan.counts, known.name, lambda action, side: _link(plan, {"action": action, "side": side})
-        ),
+        "picture": drawn,
         "totals": words.totals(plan.counts, known.name, words.planned),
         "streams": _streams(plan, streams, known),
         "changes": _changes(plan.counts),
+        "is_empty": not _changes(plan.counts) and not drawn["between"] and integration.status == Status.ACTIVE,
         "trouble": trouble,
         "mend": _mend(plan, trouble),
         "invented": _invented(plan, known) if plan.state == states.READY else None,

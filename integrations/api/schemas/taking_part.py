@@ -130,7 +130,9 @@ class LinkedRecord(Schema):
     remote_id: str = Field(description="Empty while it waits to be created there.")
     state: Literal["new", "linked", "gone", "left", "unlinked", "lost", "extra"]
     left_out: Literal["", "filter", "no_match", "paused", "ping_pong"] = Field(
-        description="Why it does not travel for now; empty when it does."
+        description="Why it does not travel for now; empty when it does. `filter`: it is outside the conditions. `no_match`: it "
+        "has no partner, and only pairs are wanted. `paused`: a person paused it. `ping_pong`: two writers keep changing it back "
+        "and forth, so it waits until a person has looked."
     )
     url: str
 

@@ -119,6 +119,16 @@ def test_plan_is_discarded(changed):
     assert "This plan was discarded meanwhile. Nothing of it was written." in late.content.decode()
 
 
+def test_plan_that_finds_nothing_asks_for_no_approval(live):
+    made, _stream, client = live
+    address, plan = make(made, client)
+    html = client.get(address).content.decode()
+    assert "Both sides agree already" in html and "Back to the connection" in html
+    assert url("plan_approve", made.pk, plan.pk) not in html
+    client.post(url("pause", made.pk))
+    assert url("plan_approve", made.pk, plan.pk) in client.get(address).content.decode()  # so it goes on
+
+
 def test_address_that_is_asked_again_does_not_grow(changed):
     made, client, _links = changed
     client.post(url("plan_make", made.pk))
