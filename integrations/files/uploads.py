@@ -12,14 +12,10 @@ MAX_BYTES = 50 * 1024 * 1024
 
 
 class NoMoreThanAllowed(FileUploadHandler):
-    """The first of the handlers: counts, and passes on. `TOO_LARGE` says that a file was skipped."""
+    """The first of the handlers: counts what a request brings in all, and passes on. `TOO_LARGE` says that a file was skipped."""
 
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
-        self.seen = 0
-
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        super().new_file(*args, **kwargs)
         self.seen = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

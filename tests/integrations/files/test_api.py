@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from crm.models import Contact
+from integrations.files import uploads
 from integrations.files.models import Export
 from tests.integrations.api.conftest import Api
 
@@ -82,6 +83,14 @@ def test_a_repeated_upload_with_its_key_is_one_import(caller):
 def test_a_file_larger_than_a_body_may_be_comes_in(caller, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     assert bring(caller(), PEOPLE * 20).status_code == 201
+
+
+def test_several_files_of_one_request_are_together_no_larger_than_one_may_be(caller, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_BYTES", 1000)
+    api = caller()
+    half = {name: SimpleUploadedFile("people.csv", b"Name\n" + b"Ada\n" * 150) for name in ("other", "file")}
+    answer = api.client.post("/api/v1/records/contact/imports", half, headers=api.headers)
+    assert answer.json()["code"] == "file_too_large"
 
 
 @pytest.mark.parametrize(
