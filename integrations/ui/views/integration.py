@@ -120,13 +120,13 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     integration = get_object_or_404(IntegrationInstance, pk=pk)
     is_given = integration.provider in given.providers()
     found = brought.by(integration) if is_given else {}
+    number = sum(map(len, found.values()))  # not what is still there then: a second click says the same
     if request.method != "POST":
-        number = sum(map(len, found.values()))
         return page(request, "delete", overview.leaving(integration) | {"brought": number})
     facts, clear = {"name": integration.name}, "clear" in request.POST
     ended = lifecycle.delete(integration, clear=clear)
     if "brought" in request.POST and found:
-        number = brought.delete(found, actor(request))
+        brought.delete(found, actor(request))
         told = ngettext(
             "“%(name)s” is deleted, and with it %(n)s record here that it had brought.",
             "“%(name)s” is deleted, and with it %(n)s records here that it had brought.",
