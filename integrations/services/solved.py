@@ -82,5 +82,15 @@ def _waiting(found: Mapping[Cause, Notice]) -> set[Cause]:
 def _solved(cause: Cause, notice: Notice, stream: Stream, edits: list[Edit]) -> Solved:
     over_at = notice.over_at or notice.at
     mine = (one for one in edits if one.stream_id == cause.stream and notice.at <= one.at <= over_at)
-    edit = next(mine, None)  # the newest stands first
+    edit = next((one for one in mine if _may_mend(one, cause.field)), None)  # the newest stands first
     return Solved(cause, stream, notice.at, over_at, edit, None if edit else notice.run)  # type: ignore[attr-defined]
+
+
+def _may_mend(edit: Edit, field: str) -> bool:
+    """A mapping of other fields has done nothing for this one."""
+    if not field or edit.part != Part.MAPPING:
+        return True
+    before, after = (
+        {name: one for name, one in state.items() if one.get("local") == field} for state in (edit.before, edit.after)
+    )
+    return before != after

@@ -295,7 +295,9 @@ def test_a_list_draws_each_kind_of_value(tenant_client):
         assert drawn in html, drawn
     assert "crm/_value.html" not in [template.name for template in page.templates]
     Task.objects.update(done=True, due_at=None)
-    html = tenant_client.get("/records/task/").content.decode()
+    page = tenant_client.get("/records/task/")
+    assert "crm/_value.html" not in [template.name for template in page.templates]
+    html = page.content.decode()
     assert '<td data-label="Due"></td>' in html and '<td data-label="Done"><span class="yes">' in html
     deals = tenant_client.get("/records/deal/").content.decode()
     assert '<td class="number" data-label="Amount"><span class="numbers">1,200\xa0€</span></td>' in deals

@@ -19,12 +19,15 @@ from tests.integrations.notifications.test_watch import aside
 def over(table, ended, look):
     """over(field): a cause that was told, and that nothing waits for since a run."""
 
-    def make(field="phone", edited_by="", **told):
+    def make(field="phone", edited_by="", edited="", **told):
         aside(table, 3, field=field, **told)
         ended(set_aside=3)
         look()
         if edited_by:
-            Edit.objects.create(integration=table.integration, stream=table, part="mapping", by=edited_by)
+            held = {"Phone": {"local": "phone", "direction": "both"}, "Mail": {"local": "email", "direction": "both"}}
+            after = {name: one for name, one in held.items() if one["local"] != (edited or field)}
+            at = {"integration": table.integration, "stream": table}
+            Edit.objects.create(part="mapping", by=edited_by, before=held, after=after, **at)
         SetAside.objects.filter(field=field).delete()
         run = ended(updated_here=3)
         look()
@@ -54,6 +57,12 @@ def test_who_mended_it_is_told(table, over, tenant_client):
     [one] = lately(table)
     assert one.edit and one.run is None
     assert "Olga had changed the mapping." in tenant_client.get("/inbox/").content.decode()
+
+
+def test_who_mapped_other_fields_has_not_mended_it(table, over):
+    run = over(edited_by="Olga", edited="email")
+    [one] = lately(table)
+    assert one.edit is None and one.run == run.pk
 
 
 def test_what_waits_again_or_is_long_over_is_not_told(table, over):
