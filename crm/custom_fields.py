@@ -82,7 +82,7 @@ def retypes(field: CustomField) -> list[Type]:
 
 
 def edit(field_id: int, wanted: Wanted, by: Actor, user_id: int | None = None) -> tuple[CustomField, BulkAction | None]:
-    """The field as wanted, and what its records follow by, if they do. Raises Refused, and CustomField.DoesNotExist.
+    """The field as wanted, and what its records follow by, if they do. Raises Refused.
 
     Two who change one field wait for each other, and for a run that writes it.
     """
@@ -107,9 +107,12 @@ def edit(field_id: int, wanted: Wanted, by: Actor, user_id: int | None = None) -
 
 def _held(field_id: int) -> CustomField:
     """The row, which nobody else changes before the transaction ends; whoever syncs the field is held first, as a run does."""
-    found = CustomField.objects.get(pk=field_id)
-    followers.hold(found.entity, f"custom.{found.name}")
-    return CustomField.objects.select_for_update().get(pk=field_id)
+    try:
+        found = CustomField.objects.get(pk=field_id)
+        followers.hold(found.entity, f"custom.{found.name}")
+        return CustomField.objects.select_for_update().get(pk=field_id)
+    except CustomField.DoesNotExist as error:  # by somebody else, since the page was drawn
+        raise Refused(_("The field was removed since.")) from error
 
 
 def check(field: CustomField, wanted: Wanted) -> list[str] | None:

@@ -282,6 +282,28 @@ def test_two_who_rename_one_option_at_once(live_tenant):
     assert BulkAction.objects.count() == 1 and Change.objects.filter(operation="update").count() == 20
 
 
+def test_two_who_remove_one_field_at_once(live_tenant):
+    level = custom_fields.add("contact", "Level", "select", ["Gold"])
+    Contact.objects.bulk_create(Contact(name=f"C{i}", custom={"level": "Gold"}) for i in range(20))
+    both, told = threading.Barrier(2), []
+
+    def remove():
+        with tenant_context(live_tenant):
+            field = CustomField.objects.get(pk=level.pk)
+            both.wait()
+            try:
+                custom_fields.remove(field, feed.SYSTEM)
+            except custom_fields.Refused as error:
+                told.append(str(error))
+        connections.close_all()
+
+    people = [threading.Thread(target=remove) for _ in range(2)]
+    [one.start() for one in people]
+    [one.join() for one in people]
+    assert told == ["The field was removed since."] and BulkAction.objects.get().changed == 20
+    assert bulk_actions.take_back(BulkAction.objects.get(), feed.SYSTEM).undone == 20 and set(levels()) == {"Gold"}
+
+
 def test_only_who_manages_undoes_what_befell_a_field(level, tenant, member, sign_in, other_tenant):
     contact(level="Gold")
     once = member("member")

@@ -24,11 +24,11 @@ LEVEL = "custom.level"
 WANTED = custom_fields.Wanted
 
 
-def begin(live_tenant: Any, monkeypatch: Any, there: Field, **rules: Any) -> Play:
+def begin(live_tenant: Any, monkeypatch: Any, there: Field, kind: str = "select", **rules: Any) -> Play:
     schema = play.CONTACTS
     monkeypatch.setitem(play.SCHEMAS, "contact", replace(schema, fields=(*schema.fields, there)))
     monkeypatch.setitem(play.PAIRS, "contact", {"name": "name", "email": "mail", LEVEL: there.id})
-    custom_fields.add("contact", "Level", "select", ["Gold", "Tin"])
+    custom_fields.add("contact", "Level", kind, ["Gold", "Tin"])
     return Play(live_tenant, Profile(), entities=("contact",), rules={LEVEL: rules})
 
 
@@ -102,6 +102,26 @@ def test_a_list_of_values_follows(story):
     assert here(ours) == "Best" and not SetAside.objects.exists()
     bulk_actions.take_back(action, feed.SYSTEM)
     assert pairs() == [["Tin", "Tin"], ["gold", "Gold"]]
+
+
+def test_one_of_several_options(live_tenant, monkeypatch):
+    there = Field("grades", "Grades", Type.MULTI_SELECT, options=("Gold", "Tin"), creates_options=True)
+    story = begin(live_tenant, monkeypatch, there, kind="multi_select")
+    ours, theirs = new(story, ["Gold", "Tin"])  # type: ignore[arg-type]
+    story.run()
+    sent = story.world.calls["push"]
+    action = rename(Gold="Zinc")
+    story.come_to_rest()
+    assert (here(ours), story.world.rows[theirs].values["grades"]) == (["Tin", "Zinc"], ["Gold", "Tin"])
+    assert story.world.calls["push"] == sent
+    records.update("contact", ours, {LEVEL: ["Zinc"]}, feed.SYSTEM)
+    story.run()
+    assert story.world.rows[theirs].values["grades"] == ["Gold"]
+    bulk_actions.take_back(action, feed.SYSTEM)
+    story.come_to_rest()
+    assert (here(ours), story.world.rows[theirs].values["grades"]) == (["Gold"], ["Gold"])
+    assert not Conflict.objects.exists() and not SetAside.objects.exists()
+    story.close()
 
 
 def test_plain_text_there_gets_the_new_name(live_tenant, monkeypatch):
