@@ -93,6 +93,39 @@ def test_the_tool_keeps_its_name_and_is_sent_nothing(story):
     assert not Conflict.objects.exists() and not SetAside.objects.exists()
 
 
+def test_runs_between_the_chunks(story, monkeypatch):
+    """Both sides go on being edited while the records follow, forwards and back."""
+    monkeypatch.setattr(bulk_actions, "CHUNK", 1)
+    FieldMapping.objects.filter(local=LEVEL).update(options={"values": {"gold": "Gold"}})
+    pairs = [new(story, "Gold") for _ in range(4)]
+    monkeypatch.setattr(bulk_actions, "INLINE", 1)
+    action = rename(Gold="Best")
+    assert action.state == "running" and [here(ours) for ours, _theirs in pairs] == ["Gold"] * 4
+
+    def go_on(name: str) -> None:
+        at = 0
+        while bulk_actions.step(action.pk):
+            ours, theirs = pairs[at % 4]
+            if at % 2:
+                story.world.edit(
+                    theirs, "grade", "Tin" if story.world.rows[theirs].values["grade"] == "gold" else "gold"
+                )
+            else:
+                records.update("contact", ours, {LEVEL: "Tin" if here(ours) == name else name}, feed.SYSTEM)
+            story.world.rest()
+            story.run()
+            at += 1
+        story.come_to_rest()
+        there = {"gold": name, "Tin": "Tin"}
+        assert [here(ours) for ours, _ in pairs] == [there[story.world.rows[t].values["grade"]] for _, t in pairs]
+        assert not Conflict.objects.exists() and not SetAside.objects.exists()
+        assert CustomField.objects.get().options == [name, "Tin"]
+
+    go_on("Best")
+    assert bulk_actions.begin_undo(action.pk, feed.SYSTEM)
+    go_on("Gold")
+
+
 def test_a_list_of_values_follows(story):
     FieldMapping.objects.filter(local=LEVEL).update(options={"values": {"gold": "Gold", "Tin": "Tin"}})
     ours, _theirs = new(story, "Gold")
