@@ -5,6 +5,7 @@ from django.contrib.sessions.models import Session
 
 from tenants import hand_off, throttle
 from tenants.models import HandOff, Membership, User
+from tests.clients import HostClient
 
 PASSWORD = "correct horse battery"  # noqa: S105
 
@@ -176,3 +177,9 @@ def test_signing_out_ends_every_session_of_that_sign_in(person, tenant, sign_in)
 def test_a_disabled_account_stays_out(person, tenant, sign_in):
     User.objects.filter(pk=person.pk).update(is_active=False)
     assert give(sign_in(None, tenant), person.email).status_code == 422
+
+
+def test_a_form_that_was_open_too_long_says_so_and_not_that_a_role_is_missing(tenant):
+    answer = HostClient(tenant, enforce_csrf_checks=True).post("/sign-in/", {"email": "a@b.example", "password": "x"})
+    html = answer.content.decode()
+    assert answer.status_code == 403 and "This page was open too long" in html and "not open to you" not in html

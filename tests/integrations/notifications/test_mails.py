@@ -138,6 +138,22 @@ def test_digest_collects_until_its_window(tenant, table, fails_for, ended, look)
     assert len(mail.outbox) == 1
 
 
+def test_what_is_over_asks_for_nothing_any_more(tenant, table, ended, look):
+    table.problem_code = "not_found"
+    table.save()
+    ended()
+    look()
+    table.problem_code = ""
+    table.save()
+    ended()
+    look()
+    all_due()
+    [sent] = mail.outbox
+    text = next(part for part in sent.body.split("\n\n") if "(over)" in part)
+    row = next(part for part in sent.alternatives[0][0].split("<tr>") if " · over</p>" in part)
+    assert "Contacts" in text and "http" not in text and "<a " not in row
+
+
 def test_the_same_trouble_soon_again_waits_for_the_digest(tenant, notion, fails_for, ended, look):
     wants(tenant.owner, warning=ByMail.NOW)
     fails_for(1)
