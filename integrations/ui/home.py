@@ -18,7 +18,7 @@ def overview(may_manage: bool = True) -> dict[str, Any]:
 
     needs: what waits for a person, each with its one button; incidents: tools that have trouble for many.
     """
-    rows = status.rows()
+    rows = status.rows(may_manage=may_manage)
     waiting = Conflict.objects.filter(state=Conflict.State.OPEN).count()
     found = needs.of(rows, may_manage)
     return {

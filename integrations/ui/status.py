@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -112,7 +112,7 @@ def _of_draft(integration: IntegrationInstance) -> Standing:
     number = setup.STEPS.index(step) + 1
     sentence = _("Not set up yet: step %(n)s of %(all)s waits for you.") % {"n": number, "all": len(setup.STEPS)}
     url = reverse("connections:setup", args=[integration.pk, step])
-    return Standing("waiting", sentence, {"label": _("Go on with the setup"), "url": url})
+    return Standing("waiting", sentence, {"label": _("Go on with the setup"), "url": url, "needs_admin": True})
 
 
 def passing(integration: IntegrationInstance, last: str) -> str:
@@ -132,7 +132,7 @@ def _next_try(at: dt.datetime) -> str:
 
 
 def mend(integration: IntegrationInstance, what: str, stream: Stream | None = None) -> dict[str, Any] | None:
-    """The one button for a trouble, of the whole connection or of one table."""
+    """The one button for a trouble, of the whole connection or of one table. needs_admin: whoever is not may not go there."""
     leads = {
         "reconnect": (_("Reconnect"), "connections:reconnect"),
         "fix_mapping": (_("Look at the mapping"), "connections:tables"),
@@ -146,8 +146,11 @@ def mend(integration: IntegrationInstance, what: str, stream: Stream | None = No
         return None
     label, name = leads[what]
     if stream is not None and what == "fix_mapping":
-        return {"label": label, "url": reverse("connections:mapping", args=[integration.pk, stream.pk])}
+        url = reverse("connections:mapping", args=[integration.pk, stream.pk])
+        return {"label": label, "url": url, "needs_admin": True}
     action: dict[str, Any] = {"label": label, "url": reverse(name, args=[integration.pk])}
+    if name in ("connections:reconnect", "connections:tables"):
+        action["needs_admin"] = True
     return action | {"post": True} if name == "connections:resume" else action
 
 
@@ -204,8 +207,11 @@ def _join(names: list[str]) -> str:
 # --- several at once --------------------------------------------------------------------------------------------------
 
 
-def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict[str, Any]]:
-    """All connections (or these) as ui/_connection.html takes them: nine queries, however many there are."""
+def rows(integrations: Sequence[IntegrationInstance] | None = None, may_manage: bool = True) -> list[dict[str, Any]]:
+    """All connections (or these) as ui/_connection.html takes them: nine queries, however many there are.
+
+    may_manage: without, no button leads where this person may not go.
+    """
     shown = list(IntegrationInstance.objects.all()) if integrations is None else list(integrations)
     ids = [one.pk for one in shown]
     running = {run.integration_id: run for run in SyncLog.objects.filter(integration__in=ids, state="running")}
@@ -224,9 +230,19 @@ def rows(integrations: Sequence[IntegrationInstance] | None = None) -> list[dict
         return standing(one, running.get(one.pk), due.get(one.pk), mine, left.get(one.pk, Unsettled()), code)
 
     return [
-        _row(one, stands(one), last[one.pk].ended_at if one.pk in last else None, days) | _agreement(agree.get(one.pk))
+        _row(one, _open_to(one, stands(one), may_manage), last[one.pk].ended_at if one.pk in last else None, days)
+        | _agreement(agree.get(one.pk))
         for one in shown
     ]
+
+
+def _open_to(one: IntegrationInstance, how: Standing, may_manage: bool) -> Standing:
+    if may_manage or not (how.action and how.action.get("needs_admin")):
+        return how
+    if one.status == Status.DRAFT:
+        return replace(how, sentence=_("Not set up yet. An owner or admin can go on with it."), action=None)
+    look = {"label": _("See what it is about"), "url": reverse("connections:detail", args=[one.pk])}
+    return replace(how, action=look)
 
 
 def _agreement(found: dict[str, Any] | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ KINDS = ("conflicts", "alerts", "problems", "fields", "connections")
 NEW_DAYS = 7  # so long a field that is new there is news
 
 
-def context(query: Mapping[str, str]) -> dict[str, Any]:
+def context(query: Mapping[str, str], may_manage: bool = True) -> dict[str, Any]:
     """For inbox.html. A fixed number of queries."""
     chosen = _chosen(query)
     integrations = list(IntegrationInstance.objects.defer("credentials"))
@@ -57,7 +57,7 @@ def context(query: Mapping[str, str]) -> dict[str, Any]:
         "more_conflicts": open_ones.next,
         "alerts": [_conflict(one, shown) for one in alerts.items],
         "more_alerts": alerts.next,
-        "stopped": _stopped(ids),
+        "stopped": _stopped(ids, may_manage),
         "fields": _fields(streams.values(), gone),
         "ambiguous": _ambiguous(streams),
         "groups": problems.shown(causes.of(_troubled(streams), without=["ambiguous"])),
@@ -154,9 +154,9 @@ def _tools(chosen: Mapping[str, str], integrations: Sequence[IntegrationInstance
 # --- what waits ---------------------------------------------------------------------------------------------------------
 
 
-def _stopped(ids: Sequence[UUID]) -> list[dict[str, Any]]:
+def _stopped(ids: Sequence[UUID], may_manage: bool) -> list[dict[str, Any]]:
     found = list(IntegrationInstance.objects.filter(NEEDS_SOMEBODY, pk__in=ids).distinct())
-    return status.rows(found) if found else []
+    return status.rows(found, may_manage) if found else []
 
 
 def _troubled(known: Mapping[UUID, Stream]) -> list[Stream]:

@@ -110,6 +110,9 @@ def test_viewer_looks_member_edits_rows_admin_does_the_rest(tenant, workspace, m
     assert writer.post(cell, {"value": "+33 1 23 45 67"}).status_code == writer.post(gone).status_code == 303
     for name in ("column", "switch", "reset"):
         assert viewer.post(url(name, workspace)).status_code == writer.post(url(name, workspace)).status_code == 403
+    told = "Owners and admins turn these switches."
+    assert told in writer.get(url("table", workspace)).content.decode()
+    assert told not in admin.get(url("table", workspace)).content.decode()
     assert admin.post(url("switch", workspace), {"switch": "slow"}).status_code == 303
     assert "slow" in Workspace.objects.get().faults
 

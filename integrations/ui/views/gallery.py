@@ -21,7 +21,7 @@ from integrations.services import connect, setup
 from integrations.services.connect import Refused
 from integrations.ui import incidents, status
 from integrations.ui.forms import ConnectForm
-from integrations.ui.pages import is_htmx, page, partial, see_other, two_bodies
+from integrations.ui.pages import is_htmx, may, page, partial, see_other, two_bodies
 from integrations.ui.steps import bar
 from integrations.ui.tools import tool
 from tenants.access import require_role
@@ -41,7 +41,7 @@ KINDS = {
 
 @require_role("viewer")
 def connection_list(request: HttpRequest) -> HttpResponse:
-    rows = status.rows()
+    rows = status.rows(may_manage=may(request, "admin"))
     banners = incidents.shown({row["slug"] for row in rows})
     return page(request, "connections", {"rows": rows, "sentence": _sentence(rows), "incidents": banners})
 

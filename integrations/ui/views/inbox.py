@@ -29,7 +29,7 @@ MANY = 500
 @require_role("viewer")
 @reading_once
 def inbox(request: HttpRequest) -> HttpResponse:
-    return page(request, "inbox", waiting.context(request.GET))
+    return page(request, "inbox", waiting.context(request.GET, may(request, "admin")))
 
 
 @require_role("member")

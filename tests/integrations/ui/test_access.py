@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 from django_tenants.utils import tenant_context
@@ -94,6 +96,23 @@ def test_member_may_sync_but_not_manage(paired, sign_in, member, tenant):
     assert somebody.post(url("sync", pk)).status_code == 303
     assert somebody.post(url("pause", pk)).status_code == 403
     assert somebody.get(url("mapping", pk, paired["stream"].pk)).status_code == 403
+
+
+def test_no_button_leads_a_member_where_they_may_not_go(paired, sign_in, member, tenant):
+    from integrations.models import IntegrationInstance
+
+    IntegrationInstance.objects.filter(pk=paired["integration"].pk).update(
+        status="attention", status_code="authentication_failed", setup_step="done"
+    )
+    IntegrationInstance.objects.create(name="Begun", provider="notion")
+    somebody = sign_in(member("member"), tenant)
+    for address in ("/", url("list"), "/inbox/"):
+        html = somebody.get(address).content.decode()
+        leads = set(re.findall(r'href="(/connections/[^"#]+)"', html))
+        assert leads and {lead for lead in leads if somebody.get(lead).status_code == 403} == set(), address
+    told = somebody.get(url("list")).content.decode()
+    assert "An owner or admin can go on with it." in told and "See what it is about" in told
+    assert "Reconnect" in sign_in(tenant.owner, tenant).get(url("list")).content.decode()
 
 
 @pytest.fixture
