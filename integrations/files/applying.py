@@ -19,15 +19,16 @@ import values
 from crm import feed, protection, records, registry
 from crm.feed import Actor
 from crm.models import Change
-from crm.registry import Entity, People, Row
+from crm.registry import Entity, Field, People, Row
 from integrations.files import partners
 from integrations.files.models import Import, ImportPartner, ImportRow
-from integrations.files.planning import holders
+from integrations.files.planning import holders, sentence
 from integrations.scheduling.jobs import Turn
-from values import Type
+from values import Type, Unfit, Value
 
 PART = 1000
 Action, Outcome, State = ImportRow.Action, ImportRow.Outcome, Import.State
+Checks = Mapping[str, Callable[[Value], Value]]  # by field: in its form and within what it holds
 
 
 class Left(Exception):
@@ -116,6 +117,7 @@ def _apply_part(job: Import, entity: Entity, rows: Sequence[ImportRow]) -> Count
     held = registry.rows(entity, [row.record_id for row in changing], lock=True)
     kept = protection.read_only(entity.name, [UUID(pk) for pk in held])
     readers = {name: registry.reader(field, people) for name, field in entity.fields.items()}
+    checks = {name: registry.checker(field) for name, field in entity.fields.items()}
     coming = partners.Coming(job, entity, rows)
     there = _related(entity, rows, coming.waiting)
     come_since = _come_since(job, entity, rows)
@@ -131,10 +133,10 @@ def _apply_part(job: Import, entity: Entity, rows: Sequence[ImportRow]) -> Count
                 if row.pk in come_since:
                     raise Left(_("A record that matches came since the preview."))
                 made = registry.blank_row(entity, row.record_id, timezone.now())
-                _put(entity, made, row.changes, people)
+                _put(entity, made, row.changes, people, checks)
                 created.append(made)
             else:
-                changed.append(_changed(entity, row, held.get(str(row.record_id)), kept, readers, people))
+                changed.append(_changed(entity, row, held.get(str(row.record_id)), kept, readers, people, checks))
             done.append(row)
         except Left as reason:
             row.outcome, row.reason = Outcome.LEFT, str(reason)
@@ -155,6 +157,7 @@ def _changed(
     kept: Mapping[str, str],
     readers: Mapping[str, Callable[[Row], Any]],
     people: People,
+    checks: Checks,
 ) -> Row:
     """The record with the row's values, if it still is what the preview showed. Raises Left."""
     if now is None:
@@ -165,15 +168,23 @@ def _changed(
         if name in readers and readers[name](now) != old:
             raise Left(_("%(field)s was changed since the preview.") % {"field": entity.fields[name].label})
     changed = dict(now)
-    _put(entity, changed, row.changes, people)
+    _put(entity, changed, row.changes, people, checks)
     return changed
 
 
-def _put(entity: Entity, into: Row, changes: Mapping[str, Sequence[Any]], people: People) -> None:
+def _put(entity: Entity, into: Row, changes: Mapping[str, Sequence[Any]], people: People, checks: Checks) -> None:
     for name, (_old, new) in changes.items():
         if name not in entity.fields:
             raise Left(_("A field that it fills was removed since the preview."))
-        registry.write(into, entity.fields[name], new, people)
+        _write(into, entity.fields[name], new, people, checks)
+
+
+def _write(into: Row, described: Field, value: Any, people: People, checks: Checks) -> None:
+    """The field may hold something else by now than when the value was read. Raises Left."""
+    try:
+        registry.write(into, described, checks[described.name](value), people)
+    except Unfit as unfit:
+        raise Left(sentence(described, unfit)) from unfit
 
 
 def _related(entity: Entity, rows: Iterable[ImportRow], coming: Mapping[str, ImportPartner]) -> dict[str, set[str]]:
@@ -224,6 +235,7 @@ def _undo_part(job: Import, entity: Entity, rows: Sequence[ImportRow]) -> Counte
     kept = protection.read_only(entity.name, [UUID(pk) for pk in held])
     touched = _touched_by_others(job, entity, [row.record_id for row in rows if row.action == Action.CREATED])
     readers = {name: registry.reader(field, people) for name, field in entity.fields.items()}
+    checks = {name: registry.checker(field) for name, field in entity.fields.items()}
     gone: list[str] = []
     changed: list[Row] = []
     done, left = [], []
@@ -240,7 +252,7 @@ def _undo_part(job: Import, entity: Entity, rows: Sequence[ImportRow]) -> Counte
                     raise Left(_("Changed since by %(who)s.") % {"who": touched[pk]})
                 gone.append(pk)
             else:
-                changed.append(_set_back(entity, row, now, readers, people))
+                changed.append(_set_back(entity, row, now, readers, people, checks))
             done.append(row)
         except Left as reason:
             row.outcome, row.reason = Outcome.KEPT, str(reason)
@@ -254,7 +266,12 @@ def _undo_part(job: Import, entity: Entity, rows: Sequence[ImportRow]) -> Counte
 
 
 def _set_back(
-    entity: Entity, row: ImportRow, now: Row, readers: Mapping[str, Callable[[Row], Any]], people: People
+    entity: Entity,
+    row: ImportRow,
+    now: Row,
+    readers: Mapping[str, Callable[[Row], Any]],
+    people: People,
+    checks: Checks,
 ) -> Row:
     changed = dict(now)
     moved = []
@@ -262,7 +279,7 @@ def _set_back(
         if name not in readers:
             continue
         if readers[name](now) == new:
-            registry.write(changed, entity.fields[name], old, people)
+            _write(changed, entity.fields[name], old, people, checks)
         elif readers[name](now) != old:
             moved.append(entity.fields[name].label)
     if moved:

@@ -167,7 +167,7 @@ class Planner:
                 try:
                     value = texts[local.name].strip() if local.name == "id" else read(texts[local.name], self.near)
                 except Unfit as unfit:
-                    one.reasons.append(_sentence(local, unfit))
+                    one.reasons.append(sentence(local, unfit))
                     continue
                 if key := values.key(str(value) if value is not None else None):
                     one.keys[local.name], one.told[local.name] = key, str(value)
@@ -272,7 +272,7 @@ class Planner:
                 wanted[local.name] = read(text, self.near) if text else registry.check(local, None)
             except Unfit as unfit:
                 if local.name not in self.lenient:
-                    one.reasons.append(_sentence(local, unfit))
+                    one.reasons.append(sentence(local, unfit))
         return wanted
 
     def _now(self, row: registry.Row | None, name: str) -> Value:
@@ -335,7 +335,7 @@ def _same(described: Field, old: Value, new: Value) -> bool:
     return False
 
 
-def _sentence(local: Field, unfit: Unfit) -> str:
+def sentence(local: Field, unfit: Unfit) -> str:
     text = str(unfit)
     if not text.startswith(local.label):
         text = _("%(label)s: %(text)s") % {"label": local.label, "text": text}

@@ -304,6 +304,27 @@ def test_a_missing_partner_leaves_the_field_alone_where_that_is_asked(bring, car
     assert records.get("contact", known.id).values["company"] == [str(acme.pk)]
 
 
+def test_a_field_that_holds_something_else_by_now_is_never_written_as_it_was(bring, work, tenant):
+    size = CustomField.objects.create(entity="contact", name="size", label="Size", type="text")
+    known = records.create("contact", {"name": "Ada", "custom.size": "tall"}, feed.SYSTEM)
+    job = imports.preview(bring("Name,Size\nAda,12\nBo,short\n"))
+    work()
+    job.refresh_from_db()
+    size.type = "decimal"
+    size.save()
+    imports.approve(job, ADA, may_add=False, version=job.version)
+    work()
+    told = lines(job)
+    assert [told[n].outcome for n in (2, 3)] == ["done", "left"] and "is not a number" in told[3].reason
+    assert not Contact.objects.filter(name="Bo").exists()
+    job.refresh_from_db()
+    imports.undo(job, ADA)
+    work()
+    told = lines(job)
+    assert told[2].outcome == "kept" and "is not a number" in told[2].reason
+    assert records.get("contact", known.id).values["custom.size"] == "12"
+
+
 def test_what_only_looks_like_an_id_is_a_name(bring, work):
     odd = "01993f0a5b-1c7d-029e-473c-2b1a0f9e8d"  # Python takes it for an id, PostgreSQL does not
     job = imports.preview(bring(f"Name,Company\nAda,{odd}\n"))
