@@ -41,8 +41,9 @@ def hold(entity: str, field: str) -> None:
 
 
 def changed(entity: str, field: str) -> None:
-    """A run at work begins anew with what holds now, and reads everything: of a field that is here again nothing came in."""
-    _streams(entity, field).update(version=F("version") + 1, cursor="")
+    """A run at work begins anew with what holds now; of a field that is here again nothing came in, so everything is read."""
+    is_here = field in registry.entity(entity).fields
+    _streams(entity, field).update(version=F("version") + 1, **({"cursor": ""} if is_here else {}))
 
 
 def renamed(entity: str, field: str, names: Mapping[str, str]) -> None:
@@ -111,7 +112,7 @@ def _options_renamed(one: FieldMapping, here: registry.Field, names: Mapping[str
     if listed is not None:
         known = set(renames(listed.get("pairs") or ())[1])
         listed["pairs"] = [[theirs, names.get(ours, ours)] for theirs, ours in listed.get("pairs") or ()]
-    remote = schema_of(one.stream).field(one.remote)
+    remote = _there(one)
     if remote is not None and _keeps_its_names(one, remote):
         fresh = [pair for old, new in names.items() if old not in known for pair in _pairs(remote, old, new, steps)]
         if fresh and listed is not None and listed.get("other", "keep") == "keep":
@@ -138,12 +139,17 @@ def _says_nothing(step: Mapping[str, Any]) -> bool:
     return step.get("other", "keep") == "keep" and all(theirs == ours for theirs, ours in step.get("pairs") or ())
 
 
+def _there(one: FieldMapping) -> RemoteField | None:
+    """The tool's field; None where the table was never described, or has it no more."""
+    return schema_of(one.stream).field(one.remote) if one.stream.schema else None
+
+
 def _keeps_its_names(one: FieldMapping, remote: RemoteField) -> bool:
     return remote.type in CHOICES or narrowed(one.stream.direction, one.direction) == Direction.IMPORT
 
 
 def _stays(one: FieldMapping, here: registry.Field, names: Mapping[str, str]) -> bool:
-    remote = schema_of(one.stream).field(one.remote)
+    remote = _there(one)
     if remote is None:
         return False
     listed = [pair for step in wanted_steps(one.options) if step["name"] == VALUES.name for pair in step["pairs"]]

@@ -175,6 +175,21 @@ def test_a_renaming_is_told_then_done_in_the_records_and_undone(level, tenant_cl
     assert SavedView.objects.get().query == "q=a&custom.level=Gold&sort=name"
 
 
+def test_a_renaming_tells_where_the_field_is_mapped(level, tenant_client):
+    integration = IntegrationInstance.objects.create(provider="notion", name="Wiki")
+    stream = Stream.objects.create(integration=integration, collection="c", collection_name="People", entity="contact")
+    made = FieldMapping.objects.create(
+        stream=stream, remote="r", local="custom.level", options={"values": {"g": "Gold"}}
+    )
+    sent = rows(("Best", "Gold"), ("Silver", "Silver"), ("Tin", "Tin"))
+    assert "Wiki, People" in tenant_client.post(f"{FIELDS}{level.pk}/", sent).content.decode()
+    assert tenant_client.post(f"{FIELDS}{level.pk}/", sent | {"confirmed": "1"}).status_code == 303
+    made.refresh_from_db()
+    assert made.options == {"transforms": [{"name": "values", "pairs": [["g", "Best"]]}]}
+    stream.refresh_from_db()
+    assert stream.version == 2, "a run at work begins anew"
+
+
 def test_what_nobody_holds_is_renamed_without_asking(level, tenant_client):
     contact(level="Tin")
     sent = rows(("Best", "Gold"), ("Silver", "Silver"), ("Tin", "Tin"))
