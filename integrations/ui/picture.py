@@ -19,6 +19,7 @@ def of(counts: Mapping[str, int], tool: str, link: Callable[[str, str], str]) ->
     rows = [_row(action, counts, most, link) for action in ACTIONS]
     return {
         "tool": tool,
+        "is_empty": not most and not any(counts.get(key) for key in BETWEEN),
         "rows": [row for row in rows if row["here"]["count"] or row["there"]["count"] or row["always"]],
         "between": [
             {"key": key, "count": counts[key], "label": _between(counts[key])[key], "url": link(key, "")}
