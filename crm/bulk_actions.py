@@ -324,9 +324,15 @@ def _back(action: BulkAction) -> bool:
         action.kept_count += len(done.left)
         action.kept = [*action.kept, *done.left][:TOLD]
     if not action.parts:
-        action.state = State.UNDONE
+        _end_back(action)
     action.save()
     return bool(action.parts)
+
+
+def _end_back(action: BulkAction) -> None:
+    """What the feed has forgotten since, or whose record is gone, is told as left."""
+    action.state = State.UNDONE
+    action.kept_count = max(action.kept_count, action.changed - action.undone)
 
 
 def _field_back(action: BulkAction) -> bool:
@@ -334,11 +340,10 @@ def _field_back(action: BulkAction) -> bool:
     with feed.acting(Actor(**action.actor)):
         if action.parts:
             part = action.parts.pop()
-            came, gone = field_work.values_back(action, *part)
-            action.undone, action.kept_count = action.undone + came, action.kept_count + gone
+            action.undone += field_work.values_back(action, *part)
         if not action.parts:
             field_work.field_back(action)
-            action.state = State.UNDONE
+            _end_back(action)
         action.save()
     return bool(action.parts)
 

@@ -18,7 +18,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from crm import followers, registry
-from crm.models import BulkAction, Change, CustomField, SavedView
+from crm.models import BulkAction, CustomField, SavedView
 from crm.records import Invalid
 
 KINDS = ("rename", "drop", "wrap")
@@ -103,8 +103,8 @@ def definition(field: CustomField) -> dict[str, Any]:
     return {name: getattr(field, name) for name in kept}
 
 
-def values_back(action: BulkAction, txid: int, first: int, last: int) -> tuple[int, int]:
-    """What one chunk took away; answers how many records have it again, and how many are gone themselves."""
+def values_back(action: BulkAction, txid: int, first: int, last: int) -> int:
+    """What one chunk took away; answers how many records have it again."""
     name = action.field.partition(".")[2]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -117,9 +117,7 @@ def values_back(action: BulkAction, txid: int, first: int, last: int) -> tuple[i
             " FROM part WHERE t.id = part.id",
             {"name": name, "entity": action.entity, "txid": txid, "first": first, "last": last},
         )
-        came = cursor.rowcount
-    took = Change.objects.filter(entity=action.entity, txid=txid, id__gte=first, id__lte=last).count()
-    return came, took - came
+        return cursor.rowcount
 
 
 def field_back(action: BulkAction) -> None:

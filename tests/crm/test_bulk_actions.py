@@ -252,3 +252,17 @@ def test_many_deleted_records_come_back_with_a_few_queries(tenant, monkeypatch, 
         assert undo(action).undone == 30
     back = dict(Contact.objects.values_list("pk", "company_id"))
     assert back == {person.pk: made[i % 30].pk for i, person in enumerate(people)}
+
+
+def test_what_the_feed_has_forgotten_is_told_as_left(contacts):
+    action = do(choose(), "set", "status", "Former")
+    forgotten = Change.objects.filter(operation="update").order_by("id").values_list("pk", flat=True)[:3]
+    Change.objects.filter(pk__in=list(forgotten)).delete()
+    undo(action)
+    assert (action.state, action.undone, action.kept_count) == ("undone", 5, 3)
+    level = custom_fields.add("contact", "Level", "text")
+    Contact.objects.update(custom={"level": "Gold"})
+    removed = custom_fields.remove(level, ADA)
+    Contact.objects.filter(name__in=["C1", "C2"]).delete()
+    undo(removed)
+    assert (removed.undone, removed.kept_count) == (6, 2) and set(held("custom")["C0"]) == {"level"}

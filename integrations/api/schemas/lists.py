@@ -121,7 +121,9 @@ class Action(Schema):
     )
     id: UUID
     entity: str
-    kind: str
+    kind: str = Field(
+        description="As asked; of a change of an added field: rename, drop or wrap (one value made a list)."
+    )
     field: str
     value: Any
     state: str = Field(description="running, done, undoing, undone or failed.")
