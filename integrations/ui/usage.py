@@ -23,7 +23,7 @@ def shown(integration: IntegrationInstance, tool: str) -> dict[str, Any]:
         more.append(_("%(n)s left for all who use the account") % {"n": number(use.left)})
     more += [_lately(fill, tool) for fill in use.fills]
     if use.waited >= 1:
-        more.append(_("held back for %(time)s to stay within that") % {"time": _time(use.waited)})
+        more.append(_("held back for %(time)s to stay within the limit") % {"time": _time(use.waited)})
     if use.refused:
         asked = ngettext("%(tool)s asked to slow down once", "%(tool)s asked to slow down %(n)s times", use.refused)
         more.append(asked % {"tool": tool, "n": number(use.refused)})

@@ -53,7 +53,7 @@ def test_the_page_says_how_much_was_asked_and_how_much_is_left(working, tenant_c
     assert f"{used.requests:,} of 250,000" in html
     assert "248,796 left for all who use the account" in html
     assert f"{used.fills[0].used} in the last minute of the 180 that Notion allows" in html
-    assert "held back for 3 seconds to stay within that" in html
+    assert "held back for 3 seconds to stay within the limit" in html
     assert "Notion asked to slow down 2 times" in html
 
 
