@@ -114,7 +114,7 @@ def renew(integration_id: UUID, refused: str = "", is_idle: bool = False) -> Gra
         with _only_one(integration_id):
             grant = Grant.objects.select_related("integration").filter(pk=integration_id).first()
             if grant is None:
-                raise errors.Unavailable("the integration was connected in another way meanwhile")
+                raise _gone()
             now = timezone.now()
             if grant.ended_at:
                 raise _ended(grant)
@@ -165,6 +165,10 @@ def _end(grant: Grant, error: errors.AuthenticationFailed) -> Grant:
         return saved
     log.info("the grant of %s ended: %s", grant.pk, error)
     raise error
+
+
+def _gone() -> errors.Unavailable:
+    return errors.Unavailable("the integration was deleted, or connected in another way, meanwhile")
 
 
 def _ended(grant: Grant) -> errors.AuthenticationFailed:
@@ -228,7 +232,9 @@ def _columns(tokens: Tokens) -> dict[str, Any]:
 @transaction.atomic
 def _save(grant: Grant, **columns: Any) -> Grant:
     """The row as it then is: with these columns, unless a person has signed in anew meanwhile, whose tokens stay."""
-    row = Grant.objects.select_for_update(of=("self",)).select_related("integration").get(pk=grant.pk)
+    row = Grant.objects.select_for_update(of=("self",)).select_related("integration").filter(pk=grant.pk).first()
+    if row is None:
+        raise _gone()
     if row.renewed_at == grant.renewed_at:
         for name, value in columns.items():
             setattr(row, name, value)

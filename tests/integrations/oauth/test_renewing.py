@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.signals import post_save
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -226,6 +227,22 @@ def test_a_grant_that_was_taken_back_ends_and_a_person_mends_it(integration, ask
     assert look(integration) == "Acme Studio"
     late = grants._end(stale, errors.AuthenticationFailed("a worker that comes late with its bad news"))
     assert late.ended_at is None and look(integration) == "Acme Studio"
+
+
+@pytest.mark.parametrize("meanwhile", ["paused", "deleted"])
+def test_who_pauses_or_deletes_while_an_idle_grant_is_asked_for_is_heard(integration, notion_app, meanwhile):
+    def act(instance, **_signal):
+        mine = IntegrationInstance.objects.filter(pk=instance.pk)
+        mine.update(status=Status.PAUSED) if meanwhile == "paused" else mine.delete()
+
+    notion_app.revoke_token(stored()["token"])
+    Grant.objects.update(renew_by=timezone.now() - timedelta(days=1))
+    post_save.connect(act, Grant)
+    try:
+        assert idle.renew_idle(timezone.now()) == 0
+    finally:
+        post_save.disconnect(act, Grant)
+    assert [one.status for one in IntegrationInstance.objects.all()] == (["paused"] if meanwhile == "paused" else [])
 
 
 def test_runs_go_on_through_a_renewal_and_stop_only_for_a_person(integration, notion_app, live_tenant, asked):
