@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -89,8 +90,9 @@ def acknowledge(conflict: Conflict, by: Actor) -> Conflict:
     """A person has read the alert of a critical field."""
     if conflict.state != Conflict.State.SETTLED:
         raise Refused(_("This one waits for a decision: choose a side."), code="still_open")
-    Conflict.objects.filter(pk=conflict.pk, seen_at=None).update(seen_at=timezone.now())
-    rings.ring()  # the notice of it may be over
+    with transaction.atomic():
+        Conflict.objects.filter(pk=conflict.pk, seen_at=None).update(seen_at=timezone.now())
+        rings.ring()  # the notice of it may be over
     conflict.refresh_from_db(fields=["seen_at"])
     return conflict
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -242,5 +243,6 @@ def mark(integration: IntegrationInstance, status: str, code: str = "", detail: 
     """Change the status with its reason. People may have to be told."""
     integration.status, integration.status_code, integration.status_detail = status, code, detail
     integration.status_since = timezone.now()
-    integration.save(update_fields=["status", "status_code", "status_detail", "status_since"])
-    rings.ring()
+    with transaction.atomic():
+        integration.save(update_fields=["status", "status_code", "status_detail", "status_since"])
+        rings.ring()

@@ -12,12 +12,13 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from integrations.catalog.models import Incident
-from integrations.models import Conflict, SetAside, SyncLog, SyncLogLine
+from integrations.models import Conflict, IntegrationInstance, SetAside, SyncLog, SyncLogLine
 from integrations.notifications import watch, words
 from integrations.notifications.bell import rings
 from integrations.notifications.bell.models import Ring
 from integrations.notifications.kinds import Kind
 from integrations.notifications.models import Delivery, Notice, Told, Volume
+from integrations.services import conflicts
 from integrations.services.connect import mark
 from tests.integrations.notifications.conftest import a_run
 
@@ -281,6 +282,20 @@ def test_many_who_look_at_once_tell_it_once(live_tenant):
         worker.join()
     assert kinds(Notice.objects.all()) == [Kind.CRITICAL]
     assert Delivery.objects.filter(user_id=live_tenant.owner.pk).count() == 1
+
+
+def test_a_worker_that_dies_before_it_rings_has_stopped_nothing(notion, table, ended, stops):
+    settled = conflict(table, ended(conflict=1), state="settled")
+
+    def dies(execute, sql, params, many, context):
+        if "bell_ring" in sql:
+            raise SystemExit
+        return execute(sql, params, many, context)
+
+    for act in (lambda: stops("authentication_failed"), lambda: conflicts.acknowledge(settled, None)):
+        with pytest.raises(SystemExit), connection.execute_wrapper(dies):
+            act()
+    assert (IntegrationInstance.objects.get().status, Conflict.objects.get().seen_at) == ("active", None)
 
 
 def test_only_tenants_that_rang_are_looked_at(tenant, other_tenant):
