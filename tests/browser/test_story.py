@@ -180,7 +180,8 @@ class Person:
     def asks_for_a_sync(self, home: str, integration) -> None:
         page = self.page
         page.goto(f"{home}connections/{integration.pk}/")
-        page.get_by_role("button", name=self.word("Sync now")).click()
+        with page.expect_response(lambda answer: answer.url.endswith("/sync/")):
+            page.get_by_role("button", name=self.word("Sync now")).click()
         expect(page.locator("#live")).not_to_contain_text(self.word("In step"))
 
     def keeps_what_is_here(self, home: str) -> None:
