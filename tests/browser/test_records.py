@@ -20,6 +20,20 @@ def contacts(live_tenant):
         Contact.objects.create(name=name, phone=f"+44 {number}", status="Lead" if number else "Customer")
 
 
+def test_back_after_a_search_brings_the_whole_page(site, signed_in, contacts):
+    page = signed_in()
+    page.goto(f"{site.home}/records/contact/")
+    page.locator("main input[type=search]").fill("Ada")
+    expect(page).to_have_url(re.compile("q=Ada"))
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    page.go_back()
+    expect(page.locator("main tbody tr")).to_have_count(3)
+    expect(page.locator("main input[type=search]")).to_have_value("")
+    expect(page.get_by_role("navigation", name="Main").first).to_be_visible()
+    page.go_forward()
+    expect(page.locator("main tbody tr")).to_have_count(1)
+
+
 def test_a_view_is_made_used_shared_and_deleted(site, signed_in, contacts, member):
     from crm.models import SavedView
 
