@@ -54,11 +54,22 @@ def context(run: SyncLog, record_id: UUID | None, field: str) -> dict[str, Any]:
     return common | {
         "counts": found.counts,
         "whole": found.whole,
+        "deletes": _deletes({line.side for _pk, line in found.undone if line.action == "deleted"}, name),
         "undone": _lines(found.undone[:LINES], streams, name),
         "left_out": _lines(found.left_out[:LINES], streams, name),
         "more_left_out": max(found.counts.get("left_out", 0) - LINES, 0),
         "more_undone": max(found.counts.get("undone", 0) - LINES, 0),
     }
+
+
+def _deletes(sides: set[str], name: str) -> str:
+    """To set back what was created is to delete it; that is said before it is pressed."""
+    told = {
+        frozenset({"here"}): _("What the run created here is deleted again."),
+        frozenset({"there"}): _("What the run created in %(tool)s is deleted again.") % {"tool": name},
+        frozenset({"here", "there"}): _("What the run created here and in %(tool)s is deleted again.") % {"tool": name},
+    }
+    return told.get(frozenset(sides), "")
 
 
 def _lines(found: Iterable[tuple[UUID, Any]], streams: Mapping[UUID, Stream], name: str) -> list[dict[str, Any]]:

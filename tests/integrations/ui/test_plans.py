@@ -182,6 +182,17 @@ def test_run_is_taken_back(changed, notion):
     assert Contact.objects.get(pk=links[1].record_id).phone != "+39 02 1"
 
 
+def test_undo_of_what_was_created_says_that_it_is_deleted(live):
+    made, stream, client = live
+    first = made.runs.last()  # it brought the contacts here
+    asked = client.get(url("undo", made.pk, first.pk)).content.decode()
+    assert "What the run created here is deleted again." in asked
+    records.update("contact", stream.links.first().record_id, {"phone": "+33 1"}, OLGA)
+    client.post(url("sync", made.pk))
+    run(made)
+    assert "deleted again" not in client.get(url("undo", made.pk, made.runs.first().pk)).content.decode()
+
+
 def test_one_field_of_one_record_is_taken_back(changed):
     made, client, links = changed
     client.post(url("sync", made.pk))
