@@ -135,3 +135,9 @@ def test_what_one_tenant_writes_another_does_not_see(tenant, other_tenant, tenan
     with tenant_context(other_tenant):
         records.create("contact", {"name": "Secret Somebody"}, SYSTEM)
     assert "Secret Somebody" not in tenant_client.get("/records/contact/?q=Secret").content.decode()
+
+
+def test_what_is_gone_has_our_page_also_where_one_develops(tenant_client, settings):
+    settings.DEBUG = True
+    answer = tenant_client.get(f"/records/contact/{uuid.uuid4()}/")
+    assert answer.status_code == 404 and "There is no page here" in answer.content.decode()
