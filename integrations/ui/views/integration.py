@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from integrations.models import IntegrationInstance, Part, Stream
+from integrations.models import IntegrationInstance, Part, Status, Stream
 from integrations.services import brought, connect, edits, given, lifecycle, setup
 from integrations.services.connect import Refused
 from integrations.ui import meanwhile, overview, tools
@@ -123,7 +123,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     number = sum(map(len, found.values()))  # not what is still there then: a second click says the same
     if request.method != "POST":
         return page(request, "delete", overview.leaving(integration) | {"brought": number})
-    facts, clear = {"name": integration.name}, "clear" in request.POST
+    facts, clear, was_draft = {"name": integration.name}, "clear" in request.POST, integration.status == Status.DRAFT
     ended = lifecycle.delete(integration, clear=clear)
     if "brought" in request.POST and found:
         brought.delete(found, actor(request))
@@ -133,6 +133,8 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
             number,
         )
         facts |= {"n": formats.number_format(number, force_grouping=True)}
+    elif was_draft:
+        told = _("The draft “%(name)s” is thrown away. No record was touched.")
     elif clear and is_given:
         told = _("“%(name)s” is deleted, with what stood there. Records here stay.")
     else:

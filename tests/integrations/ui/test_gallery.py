@@ -38,6 +38,7 @@ def test_a_draft_is_taken_up_or_thrown_away_from_the_list(tenant_client, begun, 
     assert url("delete", begun.pk) not in sign_in(member("member"), tenant).get(url("list")).content.decode()
     tenant_client.post(url("delete", begun.pk))
     assert not IntegrationInstance.objects.exists()
+    assert "is thrown away. No record was touched." in tenant_client.get(url("list")).content.decode()
 
 
 def test_a_sign_in_that_was_left_is_taken_up_by_the_same_person(tenant):
