@@ -78,7 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "config.views.OwnNotFound",
+    "config.views.OwnAnswers",
 ]
 
 # --- database, broker, cache ---------------------------------------------------------------------------------------

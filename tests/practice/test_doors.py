@@ -212,3 +212,12 @@ def test_a_table_without_columns_can_be_looked_at(workspace):
 
     table = world.add_table(workspace, "Empty")
     assert (table.title, shown.grid(table)["rows"]) == ("", [])
+
+
+def test_a_character_that_cannot_be_stored_is_refused_with_words(tenant_client, tenant, workspace):
+    sent = {"do": "add", "name": "Shoe\x00 size", "type": "text"}
+    page = tenant_client.post(url("column", workspace), sent)
+    part = tenant_client.post(url("column", workspace), sent, headers={"HX-Request": "true"})
+    for answer in (page, part):
+        assert answer.status_code == 400 and "a character that cannot be stored" in answer.content.decode()
+    assert part.headers["Content-Type"].startswith("text/plain")  # it is shown beside the form, which stays as it is
