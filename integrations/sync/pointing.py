@@ -41,8 +41,7 @@ def point_again(target: registry.Entity, ids: Sequence[str]) -> None:
 
 def pointing_to(target: registry.Entity) -> Iterator[tuple[registry.Entity, str]]:
     """(entity, column) of every single relation to this entity."""
-    for name in registry.names():
-        entity = registry.entity(name)
+    for entity in registry.every():
         for described in entity.fields.values():
             if described.target == target.name and not described.many and not described.custom:
                 yield entity, described.column

@@ -411,14 +411,13 @@ class Mapper:
         """The local fields that fit, and those that do not with their reasons."""
         fitting, others = [], []
         for local in self.entity.fields.values():
-            fit = mapping.fit(remote, local)
-            option = {"value": local.name, "label": local.label, "type": type_words(local.type), "reason": fit.reason}
+            option = {"value": local.name, "label": local.label, "type": type_words(local.type)}
             if local.name in taken and local.name != chosen:
                 others.append(option | {"reason": _("paired with another field")})
-            elif fit.possible or local.name == chosen or mapping.bridge(remote, local):
-                fitting.append(option)
-            else:
-                others.append(option)
+                continue
+            fit = mapping.fit(remote, local)
+            may = fit.possible or local.name == chosen or mapping.bridge(remote, local)
+            (fitting if may else others).append(option | {"reason": fit.reason})
         return {"fitting": fitting, "others": others}
 
     def _creatable(self) -> list[dict[str, str]]:

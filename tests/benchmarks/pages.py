@@ -40,6 +40,8 @@ def pages(contacts: int = 100_000, only: str = "") -> list[str]:
     import django
 
     django.setup()
+    from config import wsgi  # noqa: F401  the process is set up as a web server's
+
     database.create()
     try:
         return _report(contacts, only)

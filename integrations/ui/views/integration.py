@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from crm.answers import reading_once
 from integrations.models import IntegrationInstance, Part, Status, Stream
 from integrations.services import brought, connect, edits, given, lifecycle, setup
 from integrations.services.connect import Refused
@@ -29,6 +30,7 @@ def _detail_url(pk: UUID) -> str:
 
 @require_role("viewer")
 @two_bodies
+@reading_once
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     integration = get_object_or_404(IntegrationInstance, pk=pk)
     if integration.setup_step != "done" and may(request, "admin") and not is_htmx(request):

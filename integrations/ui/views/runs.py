@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from crm.answers import reading_once
 from integrations.models import SyncLog
 from integrations.services import run_lines
 from integrations.services import undo as services
@@ -43,6 +44,7 @@ def run(request: HttpRequest, pk: UUID, run: UUID) -> HttpResponse:
 
 @require_role("admin")
 @two_bodies
+@reading_once
 def undo(request: HttpRequest, pk: UUID, run: UUID) -> HttpResponse:
     """First what would be set back and what not; then, by POST, a run that does it."""
     found = _run(pk, run)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from crm.answers import reading_once
 from integrations.models import Draft, Drift, IntegrationInstance, Part, Stream
 from integrations.services import connect, cost, edits, lifecycle, plans, setup, streams
 from integrations.services.connect import Refused
@@ -150,6 +151,7 @@ def remove_table(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
 
 @require_role("admin")
 @two_bodies
+@reading_once
 def mapping(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     """The fields of one pair, in the wizard and later. Without `do`, a POST saves."""
     found = Stream.objects.select_related("integration").filter(pk=stream, integration=pk).first()
