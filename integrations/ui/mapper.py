@@ -409,7 +409,8 @@ class Mapper:
 
     def _options(self, remote: RemoteField, chosen: str, taken: set[str]) -> dict[str, list[dict[str, str]]]:
         """The local fields that fit, and those that do not with their reasons."""
-        fitting, others = [], []
+        fitting: list[dict[str, str]] = []
+        others: list[dict[str, str]] = []
         for local in self.entity.fields.values():
             option = {"value": local.name, "label": local.label, "type": type_words(local.type)}
             if local.name in taken and local.name != chosen:

@@ -14,7 +14,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from integrations.models import Conflict, IntegrationInstance, RecordLink, Status, Stream, SyncLog
+from integrations.models import IntegrationInstance, RecordLink, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
 from integrations.services import failures, given, lifecycle, waiting
 from integrations.services import problems as causes
@@ -104,7 +104,7 @@ def context(integration: IntegrationInstance, at: Now) -> dict[str, Any]:
         "warning": _warning(integration, provider.name),
         "plan": _plan(integration, provider.name),
         "is_catching_up": lifecycle.is_catching_up(integration),
-        "open_conflicts": Conflict.objects.filter(stream__in=streams, state=Conflict.State.OPEN).count(),
+        "open_conflicts": sum(one.failing - one.set_aside for one in counts.values()),
         "runs": rows_of_runs(integration.runs.exclude(QUIET).defer("exchanges")[:RUNS], {integration.pk: integration}),
         "due": at.due,
         "is_running": at.running is not None,
