@@ -6,7 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from integrations.models import Conflict
 from tests.integrations.ui.conftest import TOKEN, form_of, run, url
 
 pytestmark = pytest.mark.usefixtures("notion")
@@ -20,6 +22,21 @@ def test_page_after_the_first_run(live):
     assert "12 created here" in html
     assert 'hx-trigger="every 2s"' not in html  # nothing goes on, nobody asks
     assert 'hx-trigger="integration-changed from:body"' in html
+
+
+def test_a_conflict_is_in_the_number_that_leads_to_it(live):
+    made, stream, client = live
+    link = stream.links.first()
+    Conflict.objects.create(
+        stream=stream, record_id=link.record_id, remote_id=link.remote_id, title="Ada", field="phone",
+        local="+33 1", remote="+39 2", policy="ask", state="open", at=timezone.now(),
+    )  # fmt: skip
+    page = client.get(url("detail", made.pk))
+    counts = page.context["streams"][0]["counts"]
+    assert (counts.in_step, counts.waiting, counts.left_out, counts.failing) == (11, 0, 0, 1)
+    led_to = f"{url('health', made.pk, stream.pk)}?list=failing"
+    assert f'href="{led_to}">1</a>' in page.content.decode()
+    assert len(client.get(led_to).context["rows"]) == 1
 
 
 def test_polling_is_cheap_and_stops(live):
