@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from crm import listing
 from integrations.models import IntegrationInstance, Status, SyncLog, SyncLogLine
 from integrations.services import run_lines
-from integrations.ui import picture, problems, undoing, words
+from integrations.ui import picture, problems, status, undoing, words
 from integrations.ui.living import live_progress
 from integrations.ui.pages import is_id
 from integrations.ui.paging import by_id, newest_first
@@ -155,6 +155,7 @@ def of_run(run: SyncLog, chosen: dict[str, str]) -> dict[str, Any]:
             run.counts, provider.name, lambda action, side: _link(run, {"action": action, "side": side})
         ),
         "trouble": trouble,
+        "mend": _mend(run, trouble.mend) if trouble else None,
         "filters": _filters(run, chosen, provider.name),
         "exchanges": [_exchange(one) for one in run.exchanges],
         "undo_url": undoing.url(run) if undoing.is_possible(run) else "",
@@ -163,6 +164,15 @@ def of_run(run: SyncLog, chosen: dict[str, str]) -> dict[str, Any]:
         "is_partly_undone": any((one.undo_scope or {}).get("record_id") for one in undone_by),
         "plan_url": reverse("connections:plan", args=[run.integration_id, run.plan_id]) if run.plan_id else "",
     }
+
+
+def _mend(run: SyncLog, what: str) -> dict[str, Any] | None:
+    """The way to what mends it, while the connection still stands still for that."""
+    integration = run.integration
+    if integration.status != Status.ATTENTION or integration.status_code != run.error_code:
+        return None
+    action = status.mend(integration, what)
+    return None if action is None or "post" in action else action
 
 
 def wanted(query: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from integrations.models import IntegrationInstance, Plan, Status, Stream
+from integrations.models import IntegrationInstance, Plan, Status, Stream, SyncLog
 from tests.integrations.ui.conftest import url
 
 pytestmark = pytest.mark.usefixtures("notion")
@@ -36,6 +36,27 @@ def test_long_failing_is_warned_about_with_the_day_it_is_paused(told):
     since = timezone.now() - dt.timedelta(days=2)
     html = told(status=Status.ACTIVE, failures=9, failing_since=since, warned_at=since)
     assert "The sync with Notion has failed since" in html and "it is paused on" in html
+
+
+def test_the_run_that_failed_leads_to_what_mends_it_while_that_is_needed(tenant_client, paired, sign_in, member):
+    made = paired["integration"]
+    run = SyncLog.objects.create(
+        integration=made,
+        trigger="schedule",
+        state="failed",
+        error_code="authentication_failed",
+        ended_at=timezone.now(),
+    )
+    door = f'href="{url("reconnect", made.pk)}">Reconnect</a>'
+
+    def page(client=tenant_client, **facts):
+        IntegrationInstance.objects.filter(pk=made.pk).update(setup_step="done", **facts)
+        return client.get(url("run", made.pk, run.pk)).content.decode()
+
+    assert door in page(status=Status.ATTENTION, status_code="authentication_failed")
+    assert door not in page(sign_in(member("member")))
+    assert door not in page(status=Status.ATTENTION, status_code="brake", status_detail="1/2")
+    assert door not in page(status=Status.ACTIVE, status_code="")
 
 
 @pytest.mark.parametrize(
