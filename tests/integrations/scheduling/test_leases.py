@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -76,15 +77,30 @@ def test_worker_that_slept_past_its_lease_cannot_commit(asked, elsewhere):
 
 
 def test_nobody_claims_while_the_holder_commits(asked, elsewhere):
-    """The row stays locked from `hold` to the commit, so the claim waits and then finds a renewed lease."""
+    """The row stays locked from `hold` to the commit, so whoever sees that the lease ran out waits, and finds it renewed."""
     lease = leases.claim(asked)
     with transaction.atomic():
+        leases.database_time()  # the time of this transaction stands from here
+        elsewhere(lambda: expire(asked)).result()
         lease.hold()
         rival = elsewhere(lambda: leases.claim(asked))
+        wait_for_a_lock()
         Contact.objects.create(name="written by the holder")
         assert not rival.done()
     assert rival.result() is None
     assert Contact.objects.count() == 1
+
+
+def wait_for_a_lock() -> None:
+    """Until somebody waits for one."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid IS NOT NULL")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 def test_expired_lease_that_nobody_took_is_still_lost(asked):
