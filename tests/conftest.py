@@ -16,6 +16,7 @@ Tests that ask for none of these touch no database and start no PostgreSQL.
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import os
@@ -168,15 +169,23 @@ def tenant(_standing: dict[str, Tenant], db: None) -> Iterator[Tenant]:
     """`tenant.owner` is a User. The change feed shows nothing here before a commit: see live_tenant."""
     from django.db import connection
 
-    connection.set_tenant(_standing["acme"])
-    yield _standing["acme"]
+    made = _as_made(_standing["acme"])
+    connection.set_tenant(made)
+    yield made
     _to_public()
 
 
 @pytest.fixture
 def other_tenant(_standing: dict[str, Tenant], db: None) -> Tenant:
     """Not connected to: `with tenant_context(other_tenant):`."""
-    return _standing["other"]
+    return _as_made(_standing["other"])
+
+
+def _as_made(standing: Tenant) -> Tenant:
+    """What a test sets on it goes with the test, as what it saved does."""
+    made = copy.copy(standing)
+    made.owner = copy.copy(standing.owner)
+    return made
 
 
 # --- committed --------------------------------------------------------------------------------------------------------
