@@ -22,7 +22,7 @@ from integrations.sync.effects import ACTIONS
 from integrations.sync.store import Store
 from integrations.sync.undo import Asked, Preview
 
-LOOKED_AT = 200  # lines of the run that a preview looks at; of a longer run it tells about these
+LOOKED_AT = 150  # lines of the run that a preview looks at; of a longer run it tells about these
 SHOWN = 100  # lines of either kind
 RECENT = 10  # undos that are looked at for one that did not come to its end
 
