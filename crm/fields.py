@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import uuid_utils.compat
 from django.contrib.postgres.fields import ArrayField
@@ -16,6 +17,14 @@ from crm import letters
 def new_id() -> Any:
     """A UUID that sorts by its time of making (version 7): unguessable in a URL, cheap in an index."""
     return uuid_utils.compat.uuid7()
+
+
+def is_id(text: str) -> bool:
+    """As we write one: Python reads more forms of it than PostgreSQL."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def search_text(*names: str) -> models.GeneratedField:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.functional import cached_property
 
 from crm import filters
+from crm.fields import is_id
 from crm.listing import Asked, Listing
 from crm.registry import Entity
 
@@ -74,11 +74,3 @@ class Selection:
         if self.query is not None:
             return [("all", "1"), ("match", self.query)]
         return [("ids", pk) for pk in self.ids]
-
-
-def is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

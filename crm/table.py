@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from crm import arrangement, filters, listing, places
 from crm.arrangement import Arrangement
+from crm.fields import is_id
 from crm.listing import Asked, Listing, plain
 from crm.present import Presenter, Shown, addresses
 from crm.registry import Entity, Field, People
-from crm.selection import is_id
 from values import Type
 
 MAIN_COLUMNS = 4  # the others leave first when there is little room

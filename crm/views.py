@@ -18,13 +18,14 @@ from django.views.decorators.vary import vary_on_headers
 
 from crm import bulk_views, happened, listing, meanwhile, panels, protection, records, related, table, undo
 from crm.answers import actor, back_to, is_htmx, known, reading_once, see_other
+from crm.fields import is_id
 from crm.forms import RecordForm
 from crm.listing import plain
 from crm.models import Change
 from crm.present import Presenter
 from crm.records import Item
 from crm.registry import Entity, Field, People
-from crm.selection import Selection, is_id
+from crm.selection import Selection
 from tenants.access import refuse, require_role
 
 LAST, LONG = 8, 50  # changes beside a record, and on a page of its history

@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 import values
 from crm import registry
-from crm.fields import new_id
+from crm.fields import is_id, new_id
 from crm.registry import Entity, Field, People
 from integrations.files import sheet
 from integrations.files.reading import as_cell, to_milliseconds
@@ -89,14 +88,6 @@ def parted(text: str) -> list[str]:
         found.append(quoted.replace('""', '"') if quoted is not None else plain.strip())
         at = piece.end()
     return [name for name in found if name]
-
-
-def is_id(text: str) -> bool:
-    """As we write one: Python reads more forms of it than PostgreSQL."""
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 # --- out ----------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 import values
 from crm import registry
+from crm.fields import is_id
 from crm.registry import Entity, Field
 from integrations.adapters.base import Collection, Record, Schema
 from integrations.adapters.base import Field as RemoteField
@@ -264,7 +265,7 @@ def _by_name(
 
 
 def _like_ids(column: Mapping[str, Any]) -> tuple[float, str]:
-    if column["seen"] and all(cells.is_id(text) for text in column["seen"]):
+    if column["seen"] and all(is_id(text) for text in column["seen"]):
         return (
             (1.2, _("its cells are ids of records here"))
             if column["name"].casefold() in ("id", "raccord id")

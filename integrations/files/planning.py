@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 
 import values
 from crm import listing, protection, registry
-from crm.fields import new_id
+from crm.fields import is_id, new_id
 from crm.registry import Entity, Field
 from integrations.files import cells, columns, partners, reading
 from integrations.files.cells import CURRENCY, Around, Writer
@@ -353,7 +353,7 @@ def holders(entity: Entity, name: str, texts: Iterable[str]) -> dict[str, list[s
     """{key: ids of the records that have one of these texts in this field}."""
     keys, lowered = _as_kept(texts)
     if name == "id" or not keys:
-        ids = [key for key in keys if cells.is_id(key)]
+        ids = [key for key in keys if is_id(key)]
         return {
             str(pk): [str(pk)] for pk in entity.model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)
         }
@@ -375,7 +375,7 @@ def holders(entity: Entity, name: str, texts: Iterable[str]) -> dict[str, list[s
 def find(declared: registry.Declared, names: Iterable[str]) -> dict[str, list[str]]:
     """{key of a name: ids of the records} by title, by e-mail where they have one, and by id."""
     keys, lowered = _as_kept(names)
-    ids = [key for key in keys if cells.is_id(key)]
+    ids = [key for key in keys if is_id(key)]
     table, title = declared.model._meta.db_table, declared.title
     has_email = any(column.name == "email" for column in declared.model._meta.concrete_fields)
     email = "email" if has_email else "''"

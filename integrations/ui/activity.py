@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import listing
+from crm.fields import is_id
 from integrations.models import IntegrationInstance, Status, SyncLog, SyncLogLine
 from integrations.services import run_lines
 from integrations.ui import picture, problems, status, undoing, words
 from integrations.ui.living import live_progress
-from integrations.ui.pages import is_id
 from integrations.ui.paging import by_id, newest_first
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -59,14 +58,6 @@ def may(request: HttpRequest, role: str) -> bool:
 
 def actor(request: HttpRequest) -> Actor:
     return Actor("user", str(request.user.pk), str(request.user))
-
-
-def is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def back_to(request: HttpRequest, otherwise: str) -> str:

@@ -12,10 +12,10 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm.fields import is_id
 from integrations.models import IntegrationInstance, Plan, PlanLine, Status, Stream
 from integrations.services import brought, cost, plans
 from integrations.ui import effects, picture, status, words
-from integrations.ui.pages import is_id
 from integrations.ui.shown import Shown
 from integrations.ui.status import plural
 from integrations.ui.tools import Tool, tool

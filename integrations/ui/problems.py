@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import registry
+from crm.fields import is_id
 from integrations.models import Direction, Part, SetAside
 from integrations.services import failures
 from integrations.services import problems as services
 from integrations.services.problems import Cause, Problem
 from integrations.services.solved import Solved
 from integrations.ui import charts
-from integrations.ui.pages import is_id
 from integrations.ui.paging import by_id
 from integrations.ui.tools import tool
 

@@ -10,12 +10,12 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crm.fields import is_id
 from integrations.models import Status, Stream, SyncLog
 from integrations.services import undo
 from integrations.services.connect import Refused
 from integrations.sync.effects import ACTIONS
 from integrations.ui import words
-from integrations.ui.pages import is_id
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
 

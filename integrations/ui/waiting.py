@@ -16,12 +16,12 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm.fields import is_id
 from integrations.models import Conflict, FieldMapping, IntegrationInstance, Policy, SetAside, Status, Stream
 from integrations.services import conflicts, solved
 from integrations.services import problems as causes
 from integrations.ui import drift, incidents, problems, status
 from integrations.ui.frame import NEEDS_SOMEBODY, UNSEEN
-from integrations.ui.pages import is_id
 from integrations.ui.paging import newest_first
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool

@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crm import listing, records
+from crm.fields import is_id
 from integrations.models import Stream
 from integrations.services import links
 from integrations.services.connect import Refused
 from integrations.ui import health
-from integrations.ui.pages import is_htmx, is_id, page, partial, see_other, two_bodies
+from integrations.ui.pages import is_htmx, page, partial, see_other, two_bodies
 from integrations.ui.tools import tool
 from integrations.ui.views.rules import stream_of
 from tenants.access import require_role

@@ -15,12 +15,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from crm.answers import reading_once
+from crm.fields import is_id
 from integrations.models import Conflict, SetAside, Stream
 from integrations.services import conflicts, set_aside
 from integrations.services import problems as services
 from integrations.services.connect import Refused
 from integrations.ui import problems, waiting
-from integrations.ui.pages import actor, back_to, is_htmx, is_id, may, page, partial, see_other, told, two_bodies
+from integrations.ui.pages import actor, back_to, is_htmx, may, page, partial, see_other, told, two_bodies
 from tenants.access import refuse, require_role
 
 MANY = 500
