@@ -205,7 +205,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "tenants.context_processors.frame",
             ],
-            "builtins": ["config.times", "config.partials"],
+            "builtins": ["config.times", "config.partials", "config.short", "config.breaking"],
         },
     }
 ]

@@ -13,7 +13,7 @@ from django.urls import get_urlconf, set_urlconf
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from integrations.ui import charts, picture
+from integrations.ui import charts, clashes, lines, picture
 
 
 class SampleForm(forms.Form):
@@ -131,8 +131,8 @@ def sample_context() -> dict:
             {
                 "label": "State",
                 "options": [
-                    {"label": "In step", "url": "#", "count": "1,180"},
-                    {"label": "Set aside", "url": "#", "count": "21"},
+                    {"label": "In step", "url": "#"},
+                    {"label": "Set aside", "url": "#"},
                 ],
             },
             {
@@ -164,38 +164,40 @@ def sample_context() -> dict:
             {"label": "Rules", "state": "todo"},
             {"label": "Start", "state": "todo"},
         ],
-        "changes": [
-            {
-                "field": "Stage",
-                "side": "there",
-                "old": "Lead",
-                "new": "Customer",
-                "other": "Customer",
-                "reason": "Changed here by Claire Fontaine 4 minutes ago; unchanged in Notion since.",
-            },
-            {
-                "field": "Phone",
-                "side": "here",
-                "old": "06 12 34 56 78",
-                "new": "+33 6 12 34 56 78",
-                "other": "+33 6 12 34 56 78",
-                "undo_url": "#",
-            },
-            {
-                "field": "Company",
-                "side": "here",
-                "old": "",
-                "new": "Atelier Nord",
-                "other": "Atelier Nord",
-            },
-            {
-                "field": "Notes",
-                "side": "there",
-                "new": "Met at the fair in Lyon",
-                "other": "Met at the fair in Lyon",
-                "fresh": True,
-            },
-        ],
+        "diff": lines.Drawing("Notion").diff(
+            [
+                {
+                    "field": "Stage",
+                    "side": "there",
+                    "old": "Lead",
+                    "new": "Customer",
+                    "other": "Customer",
+                    "reason": "Changed here by Claire Fontaine 4 minutes ago; unchanged in Notion since.",
+                },
+                {
+                    "field": "Phone",
+                    "side": "here",
+                    "old": "06 12 34 56 78",
+                    "new": "+33 6 12 34 56 78",
+                    "other": "+33 6 12 34 56 78",
+                    "undo_url": "#",
+                },
+                {
+                    "field": "Company",
+                    "side": "here",
+                    "old": "",
+                    "new": "Atelier Nord",
+                    "other": "Atelier Nord",
+                },
+                {
+                    "field": "Notes",
+                    "side": "there",
+                    "new": "Met at the fair in Lyon",
+                    "other": "Met at the fair in Lyon",
+                    "fresh": True,
+                },
+            ]
+        ),
         "views": sample_views(),
         "mapping": [
             {
@@ -449,16 +451,17 @@ def sample_days() -> list[dict]:
     ]
 
 
-def _conflict(now: datetime, winner: str, field: str, here: str, before: str, there: str) -> dict[str, Any]:
+def _conflict(now: datetime, winner: str, field: str, here: str, before: str, there: str) -> SafeString:
     sides = {
         "here": {"value": here, "by": "Claire Fontaine", "at": now - timedelta(minutes=4), "keep": "Keep this value"},
         "there": {"value": there, "by": "in Notion", "at": now - timedelta(minutes=6), "keep": "Keep this value"},
     }
     other = {"remote": "local"}.get(winner, "")
     urls = {"url": "#", "resolve_url": "#", "swap_url": "#", "seen_url": "#"}
-    return sides | urls | {"id": field, "title": "Marie Tharp", "field": field, "before": before, "winner": winner,
+    one = sides | urls | {"id": field, "title": "Marie Tharp", "field": field, "before": before, "winner": winner,
                            "other": other, "critical": bool(winner), "integration": "Notion", "tool": "Notion",
                            "by": "The newest edit wins", "at": now}  # fmt: skip
+    return clashes.Drawing(may_write=True).card(one, is_settled=bool(winner))
 
 
 def sample_charts() -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ SELECTED = mark_safe(" selected")
 
 
 class LongSelect(forms.Select):
-    """A list of hundreds, as of time zones. Django draws each option by two templates, longer than the rest of the page takes."""
+    """A list of hundreds, as of time zones, or several on one page. Django draws each option by two templates, longer than the
+    rest of the page takes."""
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         widget = self.get_context(name, value, attrs)["widget"]

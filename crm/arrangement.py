@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, QueryDict
 
@@ -64,7 +66,7 @@ class Arrangement:
     def address(self, changes: Mapping[str, str] | None = None, only: bool = False) -> str:
         """This list with some of its query changed, from its first page; only: with nothing else of the query."""
         changes = dict(changes or {})
-        query = QueryDict("" if only else self.query, mutable=True)
+        query = {} if only else dict(self._asked)
         columns = changes.pop("columns", "" if self.columns == self.usual else ",".join(self.columns))
         for name, value in changes.items():
             query.pop(name, None)
@@ -78,7 +80,11 @@ class Arrangement:
             query["view"] = str(self.view.pk)
         elif not query:
             query["view"] = ALL
-        return f"{self.path}?{query.urlencode(safe=',')}"
+        return f"{self.path}?{urlencode(query, safe=',', quote_via=quote)}"
+
+    @cached_property
+    def _asked(self) -> dict[str, str]:
+        return QueryDict(self.query).dict()
 
 
 def of(request: HttpRequest, entity: Entity, people: People) -> Arrangement:

@@ -13,8 +13,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Lower
 from django.db.models.lookups import Contains, IRegex
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from crm import letters
 from crm.registry import Entity, Field, People
@@ -28,8 +27,6 @@ TEXTS = (Type.TEXT, Type.LONG_TEXT, Type.EMAIL, Type.PHONE, Type.URL)
 #: A list of people or options longer than this is searched instead.
 MAX_OPTIONS = 40
 
-Words = str | Promise
-
 
 @dataclass(frozen=True)
 class Filter:
@@ -37,7 +34,7 @@ class Filter:
 
     name: str
     label: str
-    options: list[tuple[str, Words]] = field(default_factory=list)
+    options: list[tuple[str, str]] = field(default_factory=list)
 
 
 def available(entity: Entity, people: People, me: int | None = None) -> list[Filter]:
@@ -118,21 +115,20 @@ def contains(described: Field, text: str) -> Q:
     return Q(IRegex(held, Value(pattern))) if pattern else Q(Contains(Lower(held), Lower(Value(text))))
 
 
-def _options(described: Field, people: People, me: int | None) -> list[tuple[str, Words]]:
+def _options(described: Field, people: People, me: int | None) -> list[tuple[str, str]]:
     kind = described.type
     if kind is Type.SELECT and described.options:
-        named: list[tuple[str, Words]] = [(option, option) for option in described.options[:MAX_OPTIONS]]
-        return [*named, (NONE, _("None"))]
+        return [*((option, option) for option in described.options[:MAX_OPTIONS]), (NONE, _("None"))]
     if kind is Type.PERSON and not described.custom:
         known = sorted((people.names.get(email, email), pk) for pk, email in people.emails.items())
-        mine: list[tuple[str, Words]] = [(ME, _("Me"))] if me else []
+        mine = [(ME, _("Me"))] if me else []
         return [*mine, *((str(pk), name) for name, pk in known[:MAX_OPTIONS]), (NONE, _("Nobody"))]
     if kind is Type.BOOLEAN:
         return [("yes", _("Yes")), ("no", _("No"))]
     if kind in (Type.EMAIL, Type.PHONE) or (kind is Type.RELATION and not described.many):
         return [(ANY, _("Has one")), (NONE, _("Has none"))]
     if kind is Type.MULTI_SELECT:
-        tags: list[tuple[str, Words]] = [(option, option) for option in described.options[:MAX_OPTIONS]]
+        tags = ((option, option) for option in described.options[:MAX_OPTIONS])
         return [*tags, (ANY, _("Has one")), (NONE, _("Has none"))]
     if kind in (Type.DATE, Type.DATETIME) and not described.read_only and "birth" not in described.name:
         return [

@@ -22,12 +22,16 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True)
 class Door:
-    """icon: of icons.svg; url: from the entity's name; role: the least that sees it (the view behind it checks for itself)."""
+    """icon: of icons.svg; url: from the entity's name; role: the least that sees it (the view behind it checks for itself).
+
+    of_records: it does something with what is listed, so that a list without records does not have it.
+    """
 
     label: str | Promise
     icon: str
     url: Callable[[str], str]
     role: str = "viewer"
+    of_records: bool = False
 
 
 _head: list[Door] = []
@@ -44,9 +48,10 @@ def in_bulk(door: Door) -> None:
         _bulk.append(door)
 
 
-def head(request: HttpRequest, entity: str, query: str = "") -> list[dict[str, str]]:
+def head(request: HttpRequest, entity: str, query: str = "", is_empty: bool = False) -> list[dict[str, str]]:
     """For the page: label, icon, url."""
-    return _drawn(_head, request, entity, f"?{query}" if query else "")
+    doors = [door for door in _head if not (is_empty and door.of_records)]
+    return _drawn(doors, request, entity, f"?{query}" if query else "")
 
 
 def bulk(request: HttpRequest, entity: str) -> list[dict[str, str]]:

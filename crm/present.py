@@ -6,13 +6,15 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import formats
 from django.utils.translation import gettext as _
 
+from config.times import day, exact
 from crm import listing
 from crm.records import Item
 from crm.registry import Entity, Field, People
@@ -58,7 +60,7 @@ class Presenter:
 
     def show(self, described: Field, value: Value) -> Shown:
         if value in (None, "", []):
-            return Shown("no", _("No")) if described.type is Type.BOOLEAN and value is not None else EMPTY
+            return self._no if described.type is Type.BOOLEAN and value is not None else EMPTY
         return getattr(self, f"_{described.type.value}", self._plain)(described, value)
 
     def text(self, described: Field, value: Value) -> str:
@@ -81,14 +83,22 @@ class Presenter:
         return Shown("number", money(value))
 
     def _boolean(self, described: Field, value: Value) -> Shown:
-        return Shown("yes", _("Yes")) if value else Shown("no", _("No"))
+        return self._yes if value else self._no
+
+    @cached_property
+    def _yes(self) -> Shown:
+        return Shown("yes", _("Yes"))
+
+    @cached_property
+    def _no(self) -> Shown:
+        return Shown("no", _("No"))
 
     def _date(self, described: Field, value: Value) -> Shown:
-        return Shown("text", formats.date_format(dt.date.fromisoformat(value), "DATE_FORMAT"))
+        return Shown("text", day(dt.date.fromisoformat(value)))
 
     def _datetime(self, described: Field, value: Value) -> Shown:
         at = dt.datetime.fromisoformat(value)
-        return Shown("time", formats.date_format(timezone.localtime(at), "DATETIME_FORMAT"), at=at)
+        return Shown("time", exact(at), at=at)
 
     def _select(self, described: Field, value: Value) -> Shown:
         return Shown("badge", value)

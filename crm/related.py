@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from crm import registry
+from crm.cells import drawn
 from crm.listing import Asked, Listing
 from crm.present import Presenter
 from crm.registry import Entity, Field, People
@@ -37,7 +38,7 @@ def _part(other: Entity, described: Field, record_id: str, people: People) -> di
         "count": page.count,
         "is_many": page.count is None or page.count > len(page.items),
         "rows": [
-            {"id": item.id, "title": item.title, "shown": show.show(other.fields[second], item.values[second])}
+            {"id": item.id, "title": item.title, "beside": drawn(show.show(other.fields[second], item.values[second]))}
             for item in page.items
         ],
         "url": f"{reverse('records:list', args=[other.name])}?{urlencode({described.name: record_id})}",

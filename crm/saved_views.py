@@ -130,7 +130,7 @@ def known(entity: Entity, columns: Iterable[str]) -> list[str]:
 
 
 def memory(entity: str, user_id: int) -> ListMemory:
-    found = ListMemory.objects.select_related("first", "last").filter(entity=entity, user_id=user_id).first()
+    found = ListMemory.objects.filter(entity=entity, user_id=user_id).first()
     return found or ListMemory(entity=entity, user_id=user_id)
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_POST
 
+from config.widgets import LongSelect
 from crm import custom_fields as fields
 from crm import field_work, registry, widgets
 from crm.answers import actor, go, known, see_other, tell
@@ -31,7 +32,9 @@ class FieldForm(forms.Form):
 
     label = forms.CharField(label=gettext_lazy("Name"), max_length=100)
     type = forms.ChoiceField(
-        label=gettext_lazy("Type"), choices=[(kind.value, words) for kind, words in fields.TYPES.items()]
+        label=gettext_lazy("Type"),
+        choices=[(kind.value, words) for kind, words in fields.TYPES.items()],
+        widget=LongSelect,  # the page has one for each kind of record
     )
     options = forms.Field(label=gettext_lazy("Options"), required=False, widget=widgets.Options)
     #: The options that the form was first drawn with: what came since is not removed by saving it.

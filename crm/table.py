@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from crm import arrangement, filters, listing, places
 from crm.arrangement import Arrangement
+from crm.cells import row
 from crm.fields import is_id
 from crm.listing import Asked, Listing, plain
-from crm.present import Presenter, Shown, addresses
+from crm.present import Presenter, addresses
 from crm.registry import Entity, Field, People
 from values import Type
 
@@ -36,10 +37,14 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     show = Presenter.of(entity, listed.people, page.items)
     attributes = {f.name: _attributes(f, place) for place, f in enumerate(shown)}
     select = _("Select %(label)s")
+    bulk_doors = places.bulk(request, entity.name)
+    may_choose = request.membership.may("member") or bulk_doors
+    bulk_url = reverse("records:change_chosen", args=[entity.name]) if may_choose else ""
     chips = _chips(entity, listed, arranged)
     match = arranged.match
     told = QueryDict(match, mutable=True)
     told.pop("columns", None)
+    is_narrowed = bool(asked.q or asked.filters)
     address = addresses(entity.name)
     list_query = f"?{urlencode({'list': told.urlencode()})}" if told else ""
     return {
@@ -50,11 +55,14 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         "columns": [_column(field, listed, arranged, place) for place, field in enumerate(shown)],
         "rows": [
             {
-                "id": item.id,
                 "title": item.title,
-                "url": address(item.id) + list_query,
-                "select": select % {"label": item.title},
-                "cells": [_cell(show.show(f, item.values[f.name]), attributes[f.name]) for f in shown[1:]],
+                "url": (url := address(item.id) + list_query),
+                "html": row(
+                    item.title,
+                    url,
+                    ((attributes[f.name], show.show(f, item.values[f.name])) for f in shown[1:]),
+                    (item.id, select % {"label": item.title}) if bulk_url else None,
+                ),
             }
             for item in page.items
         ],
@@ -63,7 +71,7 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         if any(chip["value"] for chip in chips)
         else "",
         "all_url": arranged.address({"sort": asked.sort}, only=True),
-        "is_narrowed": bool(asked.q or asked.filters),
+        "is_narrowed": is_narrowed,
         "hidden": _hidden(arranged),
         "previous_url": _paged(arranged, before=page.previous) if page.previous else "",
         "next_url": _paged(arranged, after=page.next) if page.next else "",
@@ -82,8 +90,9 @@ def of(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         + urlencode({"columns": ",".join(arranged.columns), "back": arranged.address()}),
         "may_change_view": arranged.view is not None and arranged.keeper.may_change(arranged.view),
         "is_first": arranged.view is not None and arranged.memory.first_id == arranged.view.pk,
-        "head_doors": places.head(request, entity.name, match),
-        "bulk_doors": places.bulk(request, entity.name),
+        "head_doors": places.head(request, entity.name, match, is_empty=not (page.items or is_narrowed)),
+        "bulk_doors": bulk_doors,
+        "bulk_url": bulk_url,
     }
 
 
@@ -103,15 +112,6 @@ def in_order(entity: Entity) -> Iterator[tuple[str, Field]]:
 def _paged(arranged: Arrangement, **place: str) -> str:
     address = arranged.address()
     return f"{address}&{urlencode(place)}"
-
-
-def _cell(shown: Shown, attributes: str) -> tuple[str, Shown, str]:
-    """For crm/_rows.html: a kind that is drawn there without more questions, or one that crm/_value.html draws."""
-    if shown.kind in ("text", "person"):
-        return "plain", shown, attributes
-    if shown.kind == "records" and len(shown.parts) == 1:
-        return "record", shown, attributes
-    return shown.kind, shown, attributes
 
 
 def _attributes(field: Field, place: int) -> str:
@@ -178,7 +178,7 @@ def _chips(entity: Entity, listed: Listing, arranged: Arrangement) -> list[dict[
     for chip in filters.available(entity, listed.people, arranged.me):
         value = chosen.get(chip.name)
         options = [
-            {"label": words, "url": arranged.address({chip.name: key}), "active": key == value, "count": ""}
+            {"label": words, "url": arranged.address({chip.name: key}), "active": key == value}
             for key, words in chip.options
         ]
         if chip.name in arranged.columns or value:
@@ -226,7 +226,7 @@ def _filter_titles(entity: Entity, chosen: dict[str, str]) -> dict[str, str]:
 def _summary(page: listing.Page, entity: Entity, listed: Listing) -> str:
     shown, plural = len(page.items), entity.plural.lower()
     if page.count is None:
-        about = 0 if listed.looks_for_words else rounded(listed.about)  # what a word matches is badly guessed
+        about = 0 if listed.is_sought else rounded(listed.about)  # how much it matches is badly guessed
         if about <= listed.most:  # the statistics say otherwise than what was counted: no number is better
             return _("%(shown)s of more than %(count)s %(plural)s") % {
                 "shown": shown,

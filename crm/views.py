@@ -285,18 +285,14 @@ def _history_filters(
             "value": next((label for name, label in fields if name == field), ""),
             "clear_url": address(field=None),
             "options": [
-                {"label": label, "url": address(field=name), "active": name == field, "count": ""}
-                for name, label in fields
+                {"label": label, "url": address(field=name), "active": name == field} for name, label in fields
             ],
         },
         {
             "label": _("From where"),
             "value": next((words for key, words in named if key == origin), origin or ""),
             "clear_url": address(origin=None),
-            "options": [
-                {"label": words, "url": address(origin=key), "active": key == origin, "count": ""}
-                for key, words in named
-            ],
+            "options": [{"label": words, "url": address(origin=key), "active": key == origin} for key, words in named],
         },
     ]
 

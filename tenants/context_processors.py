@@ -8,11 +8,19 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from tenants.hosts import public_url
-from tenants.models import Membership
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Tenant, role and the person's other tenants. On the public host only the addresses."""
+    """Tenant, role and the person's other tenants. On the public host only the addresses.
+
+    Once for a request, however many parts of its page are drawn by themselves.
+    """
+    if not hasattr(request, "frame"):
+        request.frame = _frame(request)
+    return request.frame
+
+
+def _frame(request: HttpRequest) -> dict[str, Any]:
     tenant = getattr(request, "tenant", None)
     theme = getattr(getattr(request, "user", None), "theme", "")
     context: dict[str, Any] = {"public_url": public_url(), "theme": theme}
@@ -22,7 +30,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     from integrations.notifications.frame import unread_count
     from integrations.ui.frame import inbox_count
 
-    mine = Membership.objects.filter(user_id=request.membership.user_id).select_related("tenant")
     return context | {
         "tenant": tenant,
         "role": request.membership.get_role_display(),
@@ -30,7 +37,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "may_manage": request.membership.may("admin"),
         "tenants": [
             {"name": m.tenant.name, "url": reverse("account:go", args=[m.tenant.slug]), "slug": m.tenant.slug}
-            for m in mine.order_by("tenant__name")
+            for m in request.memberships
         ],
         "nav_entities": nav_entities(),
         "inbox_count": inbox_count(),

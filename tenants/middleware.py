@@ -50,6 +50,8 @@ def for_everybody(view: View) -> View:
 class MembershipMiddleware:
     """On a tenant's host: sets `request.membership`; for anybody who is not a member the host does not exist.
 
+    `request.memberships` are all of the person's, by the tenant's name: the frame of a page leads to the others.
+
     Views that bring their own credentials (API, webhooks) are marked `membership_exempt`.
     """
 
@@ -57,11 +59,11 @@ class MembershipMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.membership = None
+        request.membership, request.memberships = None, []
         if not is_public(request) and request.user.is_authenticated:
-            request.membership = (
-                Membership.objects.filter(user=request.user, tenant=request.tenant).select_related("tenant").first()
-            )
+            mine = Membership.objects.filter(user=request.user).select_related("tenant")
+            request.memberships = list(mine.order_by("tenant__name"))
+            request.membership = next((one for one in request.memberships if one.tenant_id == request.tenant.pk), None)
             _seen(request.membership)
         return self.get_response(request)
 

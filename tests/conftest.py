@@ -78,17 +78,18 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
-#: The data layer, the workers, and what the engine asks of a server: these run once more on PostgreSQL, Redis and RabbitMQ
-#: (`pytest -m servers`). What the engine decides, and what pages and words make of the rows, is the same there.
+#: The data layer, the workers, and what the engine asks of a server: these, and single tests that are marked so, run once more
+#: on PostgreSQL, Redis and RabbitMQ (`pytest -m servers`). What the engine decides, and what pages and words make of the rows,
+#: is the same there.
 ON_SERVERS = tuple(
     str(database.ROOT / "tests" / part)
     for part in (
         "config/test_fixtures.py",
-        "config/test_run.py",
         "crm/test_bulk_actions.py",
         "crm/test_custom_fields.py",
         "crm/test_feed.py",
         "crm/test_listing.py",
+        "crm/test_listing_indexes.py",
         "crm/test_records.py",
         "crm/test_selection.py",
         "integrations/oauth/test_renewing.py",
@@ -104,11 +105,8 @@ ON_SERVERS = tuple(
         "integrations/sync/test_turns.py",
         "integrations/sync/test_two_way.py",
         "integrations/sync/test_worker_killed.py",
-        "tenants/test_access.py",
-        "tenants/test_organisation.py",
         "tenants/test_sign_in.py",
         "tenants/test_sign_up.py",
-        "tenants/test_team.py",
         "tenants/test_tokens.py",
         "transport/test_limiter.py",
     )

@@ -20,6 +20,7 @@ from tenants.models import Domain, Membership, Role, Tenant, User
 SPARE = "spare"
 
 _cloned: list[str] = []  # the structure that the schema had when it was cloned
+_standard: list[str] = []  # the tables of the template in which rows stood then
 
 
 def make_tenant(name: str, slug: str, owner: User) -> Tenant:
@@ -28,6 +29,7 @@ def make_tenant(name: str, slug: str, owner: User) -> Tenant:
         if not _cloned or _structure(cursor, SPARE) != _cloned[0]:
             tenant = lifecycle.create_tenant(name, slug, owner)
             _cloned[:] = [_structure(cursor, tenant.schema_name)]
+            _standard[:] = _filled(cursor, lifecycle.TEMPLATE)
             return tenant
         tenant = Tenant.objects.create(name=name, slug=slug, schema_name="t_" + slug.replace("-", "_"))
         Domain.objects.create(tenant=tenant, domain=f"{slug}.{settings.PUBLIC_HOST}", is_primary=True)
@@ -86,10 +88,9 @@ STRUCTURE = """
 
 
 def _empty(cursor: Any, schema: str) -> None:
-    standard = _filled(cursor, lifecycle.TEMPLATE)
     for table in _filled(cursor, schema):
         cursor.execute(_named("DELETE FROM {}.{}", schema, table))
-    for table in standard:
+    for table in _standard:
         cursor.execute(_named("INSERT INTO {}.{} SELECT * FROM {}.{}", schema, table, lifecycle.TEMPLATE, table))
     cursor.execute(
         "SELECT setval(format('%%I.%%I', ours.schemaname, ours.sequencename)::regclass,"

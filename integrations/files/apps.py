@@ -23,6 +23,8 @@ class FilesConfig(AppConfig):
         places.in_head(
             places.Door(_("Import a file"), "upload", lambda entity: reverse("files:import", args=[entity]), "member")
         )
-        export = places.Door(_("Export"), "download", lambda entity: reverse("files:export", args=[entity]))
+        export = places.Door(
+            _("Export"), "download", lambda entity: reverse("files:export", args=[entity]), of_records=True
+        )
         places.in_head(export)
         places.in_bulk(export)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
@@ -16,6 +17,7 @@ from integrations.files.models import Import
 from integrations.files.reading import ENCODINGS
 from integrations.sync.transforms.base import type_words
 from integrations.ui import transforms
+from integrations.ui.field_lists import FieldLists
 from integrations.ui.shown import Shown
 from values import Type, Unfit
 
@@ -89,7 +91,10 @@ class Mapper:
 
     def context(self, may_add: bool) -> dict[str, Any]:
         self.near.found = self._related()
-        rows = [self._row(n, one, may_add) for n, one in enumerate(self.choices)]
+        paired = {one["field"] for one in self.choices}
+        names = _("Left out"), _("Not for this column"), _("another column is that field")
+        lists = FieldLists(self.fields.values(), paired, *names)
+        rows = [self._row(n, one, may_add, lists) for n, one in enumerate(self.choices)]
         counts = {"mapped": sum(bool(one["field"]) for one in self.choices), "all": len(self.choices)}
         return {"job": self.job, "entity": self.entity, "rows": rows, "counts": counts}
 
@@ -103,9 +108,8 @@ class Mapper:
                     wanted.setdefault(local.target, set()).update(cells.names_in(local, text))
         return {target: planning.find(registry.ENTITIES[target], found) for target, found in wanted.items()}
 
-    def _row(self, at: int, one: Mapping[str, Any], may_add: bool) -> dict[str, Any]:
+    def _row(self, at: int, one: Mapping[str, Any], may_add: bool, lists: FieldLists) -> dict[str, Any]:
         column, local = self.by_id[one["column"]], self.fields.get(one["field"])
-        taken = {other["field"] for other in self.choices if other is not one and other["field"]}
         fit = columns.fit(column, local, one["options"], self.near) if local else None
         row = {
             "id": column["id"],
@@ -117,7 +121,7 @@ class Mapper:
             "impossible": bool(fit and not fit.possible),
             "reason": fit.reason if fit else "",
             "suggested": one.get("reason", ""),
-            "options": self._fields(column, one["field"], taken),
+            "options": lists.drawn(one["field"], partial(self._refuses, column)),
             "seen": column["seen"][:SHOWN],
             "samples": self._samples(column, local, one["options"]) if local and fit and fit.possible else [],
             "may_add": bool(local and local.options and local.type in (Type.SELECT, Type.MULTI_SELECT)),
@@ -132,18 +136,9 @@ class Mapper:
             row["steps"] = transforms.drawn(at, one["options"], columns.remote(column), local, column["seen"])
         return row
 
-    def _fields(self, column: Mapping[str, Any], chosen: str, taken: set[str]) -> dict[str, list[dict[str, str]]]:
-        fitting, others = [], []
-        for local in self.fields.values():
-            fit = columns.fit(column, local, {}, self.near)
-            option = {"value": local.name, "label": local.label, "type": type_words(local.type), "reason": fit.reason}
-            if local.name in taken and local.name != chosen:
-                others.append(option | {"reason": _("another column is that field")})
-            elif fit.possible or local.name == chosen:
-                fitting.append(option)
-            else:
-                others.append(option)
-        return {"fitting": fitting, "others": others}
+    def _refuses(self, column: Mapping[str, Any], local: Field) -> str:
+        fit = columns.fit(column, local, {}, self.near)
+        return "" if fit.possible else fit.reason
 
     def _samples(self, column: Mapping[str, Any], local: Field, options: Mapping[str, Any]) -> list[dict[str, str]]:
         read, found, values_ = columns.reader(column, local, options), [], []

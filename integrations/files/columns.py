@@ -79,23 +79,24 @@ def around(tenant: Any) -> Around:
 def fit(column: Mapping[str, Any], local: Field, options: Mapping[str, Any], near: Around) -> Fit:
     """Whether a column can go into a field with these steps; the reason in words where not."""
     if local.name == "id":
-        return Fit(("import",), _("Finds the record by its id; it is not changed."))
+        return Fit(("import",), lambda: _("Finds the record by its id; it is not changed."))
     if local.read_only:
-        return Fit((), _("%(field)s is kept by Raccord.") % {"field": f"“{local.label}”"})
+        return Fit((), lambda: _("%(field)s is kept by Raccord.") % {"field": f"“{local.label}”"})
     if local.type in (Type.FILE, Type.JSON):
-        return Fit((), _("%(field)s holds %(type)s, which no cell can.") % _words(column, local))
+        return Fit((), lambda: _("%(field)s holds %(type)s, which no cell can.") % _words(column, local))
     there = Type(column["type"])
     try:
         steps = transforms.chain(_steps(options), there, local.type)
     except Mismatch as mismatch:
-        return Fit((), str(mismatch))
+        return Fit((), mismatch.__str__)
     if "import" not in steps.ways:
-        return Fit((), _("These steps run in opposite directions."))
+        return Fit((), lambda: _("These steps run in opposite directions."))
     given = steps.gives
     if given not in WORDS | {local.type} and local.type not in BECOMES.get(given, set()) | WORDS:
-        told = _words(column, local) | {"a": type_words(given)}
-        return Fit((), _("%(column)s holds %(a)s, %(field)s holds %(type)s.") % told)
-    return Fit(("import",)) if _can_be_read(column, local, options, near) else Fit((), _unreadable(column, local))
+        return Fit((), lambda: _holds_other(column, local, given))
+    return (
+        Fit(("import",)) if _can_be_read(column, local, options, near) else Fit((), lambda: _unreadable(column, local))
+    )
 
 
 def _can_be_read(column: Mapping[str, Any], local: Field, options: Mapping[str, Any], near: Around) -> bool:
@@ -107,7 +108,12 @@ def _can_be_read(column: Mapping[str, Any], local: Field, options: Mapping[str, 
         return True
     if _share(column, local, {}, near, seen) > 0:
         return True
-    return bool(evidence.look(remote(column), local, seen).options)
+    return bool(evidence.Seen(remote(column), seen).look(local).options)
+
+
+def _holds_other(column: Mapping[str, Any], local: Field, given: Type) -> str:
+    told = _words(column, local) | {"a": type_words(given)}
+    return _("%(column)s holds %(a)s, %(field)s holds %(type)s.") % told
 
 
 def _unreadable(column: Mapping[str, Any], local: Field) -> str:
@@ -280,7 +286,7 @@ def options_for(column: Mapping[str, Any], local: Field, near: Around) -> dict[s
         return {}
     seen = column["seen"]
     plain = _share(column, local, {}, near, seen)
-    told = evidence.look(remote(column), local, seen).options if seen else {}
+    told = evidence.Seen(remote(column), seen).look(local).options if seen else {}
     told = {} if told and transforms_fit(column, local, told) is False else told
     if not told or (plain == 1.0 and not _says_otherwise(told)):
         return {}

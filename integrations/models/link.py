@@ -86,6 +86,7 @@ class RecordLink(models.Model):
             models.Index(
                 fields=["stream", "id"],
                 name="link_left_out",
+                include=["left_out"],
                 condition=~Q(left_out="") | Q(state__in=["unlinked", "left"]),
             ),
             models.Index(fields=["stream"], name="link_apart", condition=Q(state__in=["new", "lost", "extra", "gone"])),

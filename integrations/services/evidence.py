@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -43,23 +44,50 @@ class Evidence:
     reason: str = ""
 
 
-def look(remote: RemoteField, local: registry.Field, seen: Sequence[Value]) -> Evidence:
-    """seen: the remote field's values that are not empty; may be none at all."""
-    if local.type in LOOKS:
-        return _looks(remote, local, seen)
-    if local.type in (Type.SELECT, Type.MULTI_SELECT) and local.options:
-        return _options(remote, local, seen)
-    if remote.type is Type.MULTI_SELECT and local.type in PLAIN_TEXTS:
-        return Evidence(_steps(texts.JOIN.name), 0, _("its options are joined into one text"))
-    if remote.type in PLAIN_TEXTS | {Type.SELECT} and seen:
-        words = [str(value) for value in seen]
-        if local.type in (Type.INTEGER, Type.DECIMAL, Type.MONEY):
-            return _numbers(local, words)
-        if local.type in (Type.DATE, Type.DATETIME):
-            return _dates(local, words)
-        if local.type is Type.BOOLEAN:
-            return _yes_and_no(words)
-    return Evidence()
+@dataclass(frozen=True)
+class Seen:
+    """A remote field and its values that are not empty, maybe none. What they say by themselves is found once for all of ours."""
+
+    remote: RemoteField
+    values: Sequence[Value]
+
+    def look(self, local: registry.Field) -> Evidence:
+        if local.type in LOOKS:
+            return _looks(self.remote, local, self.values)
+        if local.type in (Type.SELECT, Type.MULTI_SELECT) and local.options:
+            return _options(self.remote, local, self.values)
+        if self.remote.type is Type.MULTI_SELECT and local.type in PLAIN_TEXTS:
+            return Evidence(_steps(texts.JOIN.name), 0, _("its options are joined into one text"))
+        if self.remote.type in PLAIN_TEXTS | {Type.SELECT} and self.values:
+            if local.type is Type.MONEY:
+                return self._price
+            if local.type in (Type.INTEGER, Type.DECIMAL):
+                return self._number
+            if local.type in (Type.DATE, Type.DATETIME):
+                return self._date
+            if local.type is Type.BOOLEAN:
+                return self._yes_or_no
+        return Evidence()
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return [str(value) for value in self.values]
+
+    @cached_property
+    def _price(self) -> Evidence:
+        return _numbers(numbers.PRICE.name, self._words)
+
+    @cached_property
+    def _number(self) -> Evidence:
+        return _numbers(numbers.NUMBER.name, self._words)
+
+    @cached_property
+    def _date(self) -> Evidence:
+        return _dates(self._words)
+
+    @cached_property
+    def _yes_or_no(self) -> Evidence:
+        return _yes_and_no(self._words)
 
 
 def share_that_fits(mapped: mapping.Mapped, seen: Sequence[Value], around: mapping.Context) -> float:
@@ -118,21 +146,20 @@ def _separator(seen: Sequence[Value]) -> str:
     return max((one for one, _label in texts.SEPARATORS), key=lambda mark: sum(mark in str(value) for value in seen))
 
 
-def _numbers(local: registry.Field, seen: Sequence[str]) -> Evidence:
+def _numbers(name: str, seen: Sequence[str]) -> Evidence:
     """The decimal mark with which most can be read; of two that read all, the one that none of them has: 1.234 is a thousand."""
     share = {mark: _share_read(numbers.read_number, seen, mark) for mark in (".", ",")}
     mark = max(share, key=lambda one: (share[one], -sum(one in text for text in seen)))
     if share[mark] < MOST:
         return Evidence()
     params = {"decimal": mark}
-    if any("%" in text for text in seen) and local.type is not Type.MONEY:
+    if any("%" in text for text in seen) and name == numbers.NUMBER.name:
         params["percent"] = "points"
-    name = numbers.PRICE.name if local.type is Type.MONEY else numbers.NUMBER.name
     reason = _("its values are numbers with a decimal comma") if mark == "," else _("its values are numbers")
     return Evidence(_steps(name, **params), 0.0, reason)
 
 
-def _dates(local: registry.Field, seen: Sequence[str]) -> Evidence:
+def _dates(seen: Sequence[str]) -> Evidence:
     """The pattern in which most are written; the day comes first where both could be."""
     found = []
     for transform, patterns in ((times.TIME, times.WITH_TIME), (times.DATE, times.PATTERNS)):
@@ -167,11 +194,13 @@ def _share(test: Callable[[str], Any], seen: Sequence[Value]) -> float:
 
 
 def _share_read(read: Callable[[str, str], Any], seen: Sequence[str], how: str) -> float:
-    def reads(text: str) -> bool:
+    """0 as soon as it is less than what counts."""
+    most, left = len(seen), len(seen)
+    for text in seen:
         try:
-            read(text, how)
+            read(text.strip(), how)
         except Unfit:
-            return False
-        return True
-
-    return _share(reads, seen)
+            left -= 1
+            if left / most < MOST:
+                return 0.0
+    return left / most

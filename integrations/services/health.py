@@ -1,4 +1,4 @@
-"""How every record of a stream stands, as three lists: in step, left out (and why), failing. One truth, also for `standing`.
+"""How every record of a stream stands, as three lists: in step, left out (and why), failing. One truth, also for the numbers.
 
 Each list is read in pages that begin after a place, with a fixed number of queries, however many records there are.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from crm import registry
@@ -22,45 +23,37 @@ from integrations.services.connect import Refused
 #: Links whose two records are as they shall be, if nothing is set aside and nobody is asked about them.
 SETTLED = "l.state = 'linked' AND l.left_out = '' AND NOT l.dirty AND NOT l.reread AND l.intent IS NULL"
 OUT = "(l.left_out <> '' OR l.state IN ('unlinked', 'left'))"
-#: Records with something set aside, or a conflict that waits for a person.
-TROUBLED = """
-    SELECT stream_id, record_id FROM integrations_setaside WHERE stream_id = ANY(%(streams)s::uuid[]) AND record_id IS NOT NULL
-    UNION SELECT stream_id, record_id FROM integrations_conflict WHERE stream_id = ANY(%(streams)s::uuid[]) AND state = 'open'
-    UNION SELECT l.stream_id, l.record_id FROM integrations_setaside a JOIN integrations_recordlink l
-        ON l.stream_id = a.stream_id AND l.remote_id = a.remote_id
-        WHERE a.stream_id = ANY(%(streams)s::uuid[]) AND a.record_id IS NULL
-"""
 #: In step but for a relation whose other end is not linked yet.
 HALF = "(l.waits_out OR l.waiting <> '{}')"
-#: Links that may stand elsewhere than in step. Each of these is an index of its own, and together they are few: what is in step
-#: is all others, and these are counted without being looked at.
-ODD = f"(l.dirty OR l.reread OR l.intent IS NOT NULL OR {OUT} OR l.state IN ('new', 'lost', 'extra', 'gone') OR {HALF})"
-LOOKED_AT = f"""
-    SELECT l.id, l.stream_id, l.record_id, {SETTLED} AS settled, {OUT} AS is_out, l.state = 'gone' AS gone,
-        l.left_out = 'ping_pong' AS ping_pong, {HALF} AS half FROM integrations_recordlink l
-"""  # noqa: S608
+#: Links that are not left out, and may stand elsewhere than in step. Each of these is an index of its own, and together they are
+#: few: what is in step is all others, and these are counted without being looked at.
+ODD = f"(l.dirty OR l.reread OR l.intent IS NOT NULL OR l.state IN ('new', 'lost', 'extra', 'gone') OR {HALF}) AND NOT {OUT}"
+#: troubled: records with something set aside, or a conflict that waits for a person.
 COUNT = f"""
-    WITH troubled AS MATERIALIZED ({TROUBLED}),
-    odd AS MATERIALIZED (
-        {LOOKED_AT} WHERE l.stream_id = ANY(%(streams)s::uuid[]) AND {ODD}
-        UNION {LOOKED_AT} WHERE l.stream_id = ANY(%(streams)s::uuid[])
-            AND l.record_id = ANY(ARRAY(SELECT record_id FROM troubled))
-    ),
-    counted AS (
-        SELECT o.stream_id, count(*) AS number,
-            count(*) FILTER (WHERE settled AND t.record_id IS NULL) AS in_step,
-            count(*) FILTER (WHERE NOT is_out AND NOT gone AND t.record_id IS NULL AND NOT settled) AS waiting,
-            count(*) FILTER (WHERE is_out AND NOT ping_pong) AS left_out,
-            count(*) FILTER (WHERE settled AND t.record_id IS NULL AND half) AS half
-        FROM odd o LEFT JOIN troubled t ON t.stream_id = o.stream_id AND t.record_id = o.record_id GROUP BY o.stream_id
-    ),
-    every AS (
-        SELECT stream_id, count(*) AS number FROM integrations_recordlink
-        WHERE stream_id = ANY(%(streams)s::uuid[]) GROUP BY stream_id
-    )
-    SELECT every.stream_id, every.number - coalesce(c.number, 0) + coalesce(c.in_step, 0), coalesce(c.waiting, 0),
-        coalesce(c.left_out, 0), coalesce(c.half, 0)
-    FROM every LEFT JOIN counted c ON c.stream_id = every.stream_id
+    SELECT stream, every.number - out.number - odd.number - caught.number, odd.waiting, out.number - out.ping_pong, odd.half
+    FROM unnest(%(streams)s::uuid[]) AS wanted(stream)
+    CROSS JOIN LATERAL (SELECT ARRAY(
+        SELECT a.record_id FROM integrations_setaside a WHERE a.stream_id = stream AND a.record_id IS NOT NULL
+        UNION SELECT c.record_id FROM integrations_conflict c WHERE c.stream_id = stream AND c.state = 'open'
+        UNION SELECT l.record_id FROM integrations_setaside a JOIN integrations_recordlink l
+            ON l.stream_id = a.stream_id AND l.remote_id = a.remote_id WHERE a.stream_id = stream AND a.record_id IS NULL
+    ) AS records) troubled
+    CROSS JOIN LATERAL (SELECT count(*) AS number FROM integrations_recordlink l WHERE l.stream_id = stream) every
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number, count(*) FILTER (WHERE l.left_out = 'ping_pong') AS ping_pong
+        FROM integrations_recordlink l WHERE l.stream_id = stream AND {OUT}
+    ) out
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE NOT ({SETTLED})) AS number,
+            count(*) FILTER (WHERE NOT ({SETTLED}) AND l.state <> 'gone' AND t.record_id IS NULL) AS waiting,
+            count(*) FILTER (WHERE {SETTLED} AND t.record_id IS NULL) AS half
+        FROM integrations_recordlink l LEFT JOIN unnest(troubled.records) AS t(record_id) ON t.record_id = l.record_id
+        WHERE l.stream_id = stream AND {ODD}
+    ) odd
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number FROM integrations_recordlink l
+        WHERE l.stream_id = stream AND l.record_id = ANY(troubled.records) AND {SETTLED}
+    ) caught
 """  # noqa: S608
 IN_STEP = f"""
     SELECT l.id, l.record_id, l.remote_id, l.remote_url, l.linked_at FROM integrations_recordlink l
@@ -153,6 +146,13 @@ def counts(streams: Iterable[UUID]) -> dict[UUID, Counts]:
             found[stream].failing += number
             found[stream].set_aside += number if what == "aside" else 0
     return found
+
+
+def pairs(streams: Iterable[Stream]) -> int:
+    """How many records stand on both sides. Two queries, each along an index."""
+    links = RecordLink.objects.filter(stream__in=streams)
+    only_here = links.filter(remote_id=None, record_id__isnull=False).count()
+    return int(links.aggregate(here=Count("record_id"))["here"]) - only_here
 
 
 def in_step(stream: Stream, after: str = "", limit: int = 50) -> list[Row]:

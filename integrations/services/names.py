@@ -46,16 +46,23 @@ def synonyms(entity: str, field: str) -> frozenset[str]:
     return frozenset(plain(word) for words in found.values() for word in words)
 
 
+@cache
+def _vocabulary(entity: str, field: str) -> frozenset[str]:
+    return frozenset(word for one in synonyms(entity, field) for word in one.split())
+
+
 def alike(theirs: str, local: registry.Field, entity: str) -> tuple[float, str]:
     """(how sure, from 0 to 1; why, in words) that a remote field of this name is this local field."""
     there = plain(theirs)
     own = {plain(local.label), plain(local.name.removeprefix("custom."))}
     if there in own:
         return 1.0, _("same name")
+    if set(there.split()).isdisjoint(_vocabulary(entity, local.name).union(*(one.split() for one in own))):
+        return 0.0, ""
     known = synonyms(entity, local.name)
     if there in known:
         return 0.9, _("“%(there)s” means the same as “%(here)s”") % {"there": theirs, "here": local.label}
-    share = max((_shared(there, one) for one in own | known), default=0.0)
+    share = max(_shared(there, one) for one in own | known)
     if share >= 0.5:
         return 0.35 + 0.4 * share, _("similar name")
     return 0.0, ""

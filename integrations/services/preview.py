@@ -74,11 +74,16 @@ def forget(stream: Stream) -> None:
     samples.forget(stream)
 
 
-def preview(stream: Stream, entity: registry.Entity, wanted: Iterable[Mapping[str, Any]]) -> Preview:
+def preview(
+    stream: Stream,
+    entity: registry.Entity,
+    wanted: Iterable[Mapping[str, Any]],
+    reads_back: roundtrip.ReadsBack | None = None,
+) -> Preview:
     """`wanted` as for `streams.set_mappings`; pairs that are not possible are left out. Raises Refused with words."""
     lines, around = list(_lines(stream, entity, wanted)), context()
     theirs = streams.samples_of(stream)[: samples.PREVIEWED]
-    reads_back = streams.reads_back(stream.integration)
+    reads_back = reads_back or streams.reading_back(stream.integration)
     rows = [Row(record.id, record.url, [_cell(one, record, around, reads_back) for one in lines]) for record in theirs]
     both = [one.mapped for one in lines if one.comes_in and one.goes_out]
     return Preview(rows, [*_lost_there(rows, both), *_lost_here(entity, both, around, reads_back)])

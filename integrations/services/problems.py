@@ -104,6 +104,16 @@ def one(cause: Cause) -> Problem:
     return found
 
 
+NEWEST = """
+    SELECT aside.* FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) AS c(stream, side, code, field, cause)
+    CROSS JOIN LATERAL (
+        SELECT * FROM integrations_setaside a WHERE a.stream_id = c.stream AND a.side = c.side AND a.code = c.code
+            AND a.field = c.field AND a.cause = c.cause ORDER BY a.id DESC LIMIT %s
+    ) aside
+    ORDER BY aside.id DESC
+"""
+
+
 def cause_of(aside: SetAside) -> Cause:
     return Cause(aside.stream_id, aside.side, aside.code, aside.field, aside.cause)
 
@@ -129,15 +139,10 @@ def _problem(row: Mapping[str, Any], stream: Stream) -> Problem:
 
 def _examples(wanted: list[Cause]) -> dict[Cause, list[SetAside]]:
     """One query: of each cause the newest, found by its index."""
-    if not wanted:
-        return {}
-    parts = [one.records.order_by("-id")[:EXAMPLES] for one in wanted]
     found: dict[Cause, list[SetAside]] = {}
-    rows = SetAside.objects.none().union(*parts, all=True) if len(parts) > 1 else parts[0]
-    for aside in rows:
+    columns = [[one.stream, one.side, one.code, one.field, one.key] for one in wanted]
+    for aside in SetAside.objects.raw(NEWEST, [*map(list, zip(*columns, strict=True)), EXAMPLES]) if wanted else ():
         found.setdefault(cause_of(aside), []).append(aside)
-    for some in found.values():
-        some.sort(key=lambda aside: -aside.pk)
     return found
 
 
@@ -234,7 +239,7 @@ def _mapping(stream: Stream, name: str) -> FieldMapping | None:
 
 
 #: From cause to cause along the index, however many records there are of each.
-COUNT = """
+CAUSES = """
     WITH RECURSIVE causes AS (
         (SELECT stream_id, side, code, field, cause FROM integrations_setaside
          ORDER BY stream_id, side, code, field, cause LIMIT 1)
@@ -245,13 +250,17 @@ COUNT = """
             ORDER BY s.stream_id, s.side, s.code, s.field, s.cause LIMIT 1
         ) following
     )
-    SELECT s.integration_id, count(*) FROM causes JOIN integrations_stream s ON s.id = causes.stream_id GROUP BY s.integration_id
 """
+#: One number: the causes of all.
+COUNT = f"{CAUSES} SELECT count(*) FROM causes"  # noqa: S608
+BY_INTEGRATION = f"""{CAUSES}
+    SELECT s.integration_id, count(*) FROM causes JOIN integrations_stream s ON s.id = causes.stream_id GROUP BY s.integration_id
+"""  # noqa: S608
 
 
-def count(integrations: Iterable[UUID] | None = None) -> int:
-    """How many causes wait for a person to look, of these integrations or of all. One query that costs the number of causes."""
+def count(integrations: Iterable[UUID]) -> int:
+    """How many causes wait for a person to look, of these integrations. One query that costs the number of causes."""
     with connection.cursor() as cursor:
-        cursor.execute(COUNT)
+        cursor.execute(BY_INTEGRATION)
         found = dict(cursor.fetchall())
-    return sum(found.values() if integrations is None else (found.get(pk, 0) for pk in set(integrations)))
+    return sum(found.get(pk, 0) for pk in set(integrations))

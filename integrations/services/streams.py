@@ -162,10 +162,10 @@ def create_remote_field(stream: Stream, name: str, kind: str, options: Iterable[
 # --- field mappings -------------------------------------------------------------------------------------------------
 
 
-def suggested(stream: Stream, only: str = "") -> list[Suggestion]:
+def suggested(stream: Stream, only: str = "", reads_back: ReadsBack | None = None) -> list[Suggestion]:
     """What its fields probably are here; costs one read of the tool at most, and none within a few minutes.
 
-    only: of this field there, whatever others would suit as well.
+    only: of this field there, whatever others would suit as well. reads_back: as below, for those who have asked already.
     """
     entity, schema = _entity(stream.entity), schema_of(stream)
     if only:
@@ -174,7 +174,7 @@ def suggested(stream: Stream, only: str = "") -> list[Suggestion]:
         records = samples_of(stream)
     except Refused:
         records = []  # names and types have to do
-    return suggest(schema, entity, context(), records, reads_back(stream.integration))
+    return suggest(schema, entity, context(), records, reads_back or reading_back(stream.integration))
 
 
 def steps_for(stream: Stream, remote: RemoteField, local: registry.Field) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def steps_for(stream: Stream, remote: RemoteField, local: registry.Field) -> dic
         records = samples_of(stream)
     except Refused:
         records = []
-    told = evidence.look(remote, local, seen(remote, records)).options
+    told = evidence.Seen(remote, seen(remote, records)).look(local).options
     if told and mapping.fit(remote, local, told).possible:
         return told
     return mapping.bridge(remote, local)
@@ -198,7 +198,7 @@ def samples_of(stream: Stream) -> list[Record]:
     return found
 
 
-def reads_back(integration: IntegrationInstance) -> ReadsBack:
+def reading_back(integration: IntegrationInstance) -> ReadsBack:
     """What the tool's API makes of a value that is written: it is declared, so nobody is asked."""
     try:
         adapter = open_adapter(integration)

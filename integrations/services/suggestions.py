@@ -44,16 +44,16 @@ def suggest(
 ) -> list[Suggestion]:
     """One suggestion at most per field of either side, the surest first. records: some of the tool's, to judge by."""
     locals_ = [one for one in entity.fields.values() if not one.read_only]
-    held = {remote.id: seen(remote, records) for remote in schema.fields}
+    held = {remote.id: evidence.Seen(remote, seen(remote, records)) for remote in schema.fields}
     found: dict[tuple[int, int], Suggestion] = {}
-    for column, remote in enumerate(schema.fields):
+    for column, there in enumerate(held.values()):
         for row, local in enumerate(locals_):
-            one = _judge(remote, local, entity, schema.title, held[remote.id], around)
+            one = _judge(there, local, entity, schema.title, around)
             if one and one.score >= SURE:
                 found[row, column] = one
     chosen = [found[pair] for pair in assign({pair: one.score for pair, one in found.items()})]
     return [
-        _one_way_if_lossy(one, schema, entity, held, around, reads_back)
+        _one_way_if_lossy(one, held[one.remote], entity, around, reads_back)
         for one in sorted(chosen, key=lambda s: -s.score)
     ]
 
@@ -65,24 +65,20 @@ def seen(remote: RemoteField, records: Sequence[Record]) -> list[Value]:
 
 
 def _judge(
-    remote: RemoteField,
-    local: registry.Field,
-    entity: registry.Entity,
-    title: str,
-    held: Sequence[Value],
-    around: mapping.Context,
+    there: evidence.Seen, local: registry.Field, entity: registry.Entity, title: str, around: mapping.Context
 ) -> Suggestion | None:
+    remote = there.remote
     name, reason = names.alike(remote.name, local, entity.name)
     if remote.id == title and local.name == entity.title:
         name, reason = max(name, 0.95), _("both name the record")
-    told = evidence.look(remote, local, held)
+    told = there.look(local)
     if max(name, told.strength) < SURE:
         return None
     options, allowed = _best_options(remote, local, told.options)
     if not allowed.possible:
         return None
     mapped = mapping.compile_mapping(local, remote, allowed.directions[0], options)
-    fits = evidence.share_that_fits(mapped, held, around)
+    fits = evidence.share_that_fits(mapped, there.values, around)
     if fits < FITS:
         return None
     why = [one for one in (reason if name else "", told.reason if told.strength or options else "") if one]
@@ -102,19 +98,16 @@ def _best_options(
 
 def _one_way_if_lossy(
     one: Suggestion,
-    schema: Schema,
+    there: evidence.Seen,
     entity: registry.Entity,
-    held: Mapping[str, Sequence[Value]],
     around: mapping.Context,
     reads_back: roundtrip.ReadsBack,
 ) -> Suggestion:
     """What would not survive the way in and out again is suggested as one that only flows in."""
-    remote = schema.field(one.remote)
-    if one.direction != "both" or remote is None:
+    if one.direction != "both":
         return one
-    mapped = mapping.compile_mapping(entity.fields[one.local], remote, "both", one.options)
-    trips = [roundtrip.from_there(mapped, value, around, reads_back) for value in held[one.remote]]
-    if all(trip.survives for trip in trips):
+    mapped = mapping.compile_mapping(entity.fields[one.local], there.remote, "both", one.options)
+    if all(roundtrip.from_there(mapped, value, around, reads_back).survives for value in there.values):
         return one
     reason = _("%(reason)s; only in, because some values would not survive the way back") % {"reason": one.reason}
     return Suggestion(one.remote, one.local, "import", one.score, reason, one.options)

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 import values
 from crm import registry
@@ -76,18 +77,23 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether two fields can be paired. reason: why not, or why only one way; directions: those that are possible.
+    """Whether two fields can be paired. directions: those that are possible; why: says why not, or why only one way.
 
-    loses: what does not survive the way there and back, though both ways are possible.
+    loses: what does not survive the way there and back, though both ways are possible. Of the many pairs that are tried, few are
+    asked for words.
     """
 
     directions: tuple[str, ...] = ("both", "import", "export")
-    reason: str = ""
+    why: Callable[[], str] = str
     loses: tuple[str, ...] = ()
 
     @property
     def possible(self) -> bool:
         return bool(self.directions)
+
+    @property
+    def reason(self) -> str:
+        return self.why()
 
 
 def fit(remote: RemoteField, local: registry.Field, options: Mapping[str, Any] | None = None) -> Fit:
@@ -95,14 +101,15 @@ def fit(remote: RemoteField, local: registry.Field, options: Mapping[str, Any] |
     try:
         steps = chain(options or {}, remote.type, local.type)
     except Mismatch as mismatch:
-        return Fit((), str(mismatch))
-    if not steps.ways:
-        return Fit((), _("These steps run in opposite directions."))
+        return Fit((), mismatch.__str__)
+    ways = steps.ways
+    if not ways:
+        return Fit((), lambda: _("These steps run in opposite directions."))
     base = _fit_of_types(remote, local, steps)
-    directions = tuple(way for way in base.directions if way in steps.ways)
+    directions = tuple(way for way in base.directions if way in ways)
     if base.directions and not directions:
-        return Fit((), " ".join((base.reason, steps.why)).strip())
-    return Fit(directions, base.reason or steps.why, tuple(steps.loses) if "both" in directions else ())
+        return Fit((), lambda: " ".join((base.reason, steps.why)).strip())
+    return Fit(directions, lambda: base.reason or steps.why, tuple(steps.loses) if "both" in directions else ())
 
 
 def bridge(remote: RemoteField, local: registry.Field) -> dict[str, Any]:
@@ -113,31 +120,28 @@ def bridge(remote: RemoteField, local: registry.Field) -> dict[str, Any]:
 
 
 def _fit_of_types(remote: RemoteField, local: registry.Field, steps: Chain) -> Fit:
-    reached = replace(remote, type=steps.gives)
-    converts = _conversion(reached, local)
+    def told(directions: tuple[str, ...], text: str) -> Fit:
+        return Fit(directions, lambda: _(text) % _words(remote, local, steps.gives))
+
+    converts = _conversion(steps.gives, local.type)
     if converts == "no" and steps.steps:
-        return Fit((), _("After these steps it is %(a)s; %(local)s holds %(b)s.") % _words(reached, local))
+        return told((), gettext_noop("After these steps it is %(a)s; %(local)s holds %(b)s."))
     if converts == "no":
-        return Fit((), _("%(remote)s holds %(a)s, %(local)s holds %(b)s.") % _words(remote, local))
+        return told((), gettext_noop("%(remote)s holds %(a)s, %(local)s holds %(b)s."))
     if remote.read_only and local.read_only:
-        return Fit((), _("Neither side can be written."))
+        return told((), gettext_noop("Neither side can be written."))
+    if remote.read_only and remote.note:
+        return Fit(("import",), lambda: _(remote.note))
     if remote.read_only:
-        return Fit(
-            ("import",),
-            (_(remote.note) if remote.note else "")
-            or _("%(remote)s is computed by the tool and only flows in.") % _words(remote, local),
-        )
+        return told(("import",), gettext_noop("%(remote)s is computed by the tool and only flows in."))
     if local.read_only:
-        return Fit(("export",), _("%(local)s is kept by Raccord and only flows out.") % _words(remote, local))
+        return told(("export",), gettext_noop("%(local)s is kept by Raccord and only flows out."))
     if converts == "in":
-        return Fit(
-            ("import",), _("%(a)s cannot be made back from %(b)s, so it only flows in.") % _words(reached, local)
-        )
+        return told(("import",), gettext_noop("%(a)s cannot be made back from %(b)s, so it only flows in."))
     return Fit()
 
 
-def _conversion(remote: RemoteField, local: registry.Field) -> str:
-    there, here = remote.type, local.type
+def _conversion(there: Type, here: Type) -> str:
     if there == here or (there in TEXTS and here in TEXTS) or (there in NUMBERS and here in NUMBERS):
         return "both"
     if there in TIMES and here in TIMES:
@@ -157,11 +161,11 @@ def _conversion(remote: RemoteField, local: registry.Field) -> str:
     return "no"
 
 
-def _words(remote: RemoteField, local: registry.Field) -> dict[str, str]:
+def _words(remote: RemoteField, local: registry.Field, reached: Type) -> dict[str, str]:
     return {
         "remote": f"“{remote.name}”",
         "local": f"“{local.label}”",
-        "a": type_words(remote.type),
+        "a": type_words(reached),
         "b": type_words(local.type),
     }
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 LINES = 200  # lines of the run per part
 LOOK_UP = 50  # records asked for at once
 TRIES = 3  # for writes whose answer is lost
+#: What is read of a line, as plain rows: which one it is, and what it did.
+PLACE = ("pk", "stream_id", "record_id", "remote_id", "title", "action")
+DEED = (*PLACE, "side", "changes", "before", "rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Part:
     effects: list[Effects]
     done: Asked
     lines: int
-    strays: list[SyncLogLine] = field(default_factory=list)
+    strays: list[Any] = field(default_factory=list)
 
 
 # --- which lines ------------------------------------------------------------------------------------------------------
@@ -102,9 +105,7 @@ def next_part(asked: Asked, size: int = LINES) -> Part | None:
 
 def _part(asked: Asked, size: int) -> Part | None:
     lines = _lines(asked)
-    places = (
-        _before(asked, lines).order_by("-pk").only("run_id", "stream_id", "record_id", "remote_id", "title", "action")
-    )
+    places = _before(asked, lines).order_by("-pk").values_list(*PLACE, named=True)
     found = list(places[:size])
     if not found:
         return None
@@ -133,18 +134,19 @@ def _before(asked: Asked, lines: QuerySet[SyncLogLine]) -> QuerySet[SyncLogLine]
     return wanted if asked.after is None else wanted.filter(pk__lt=asked.after)
 
 
-def _whole(lines: Any, newest: Sequence[SyncLogLine], action: str | None, after: int | None) -> list[list[SyncLogLine]]:
+def _whole(lines: Any, newest: Sequence[Any], action: str | None, after: int | None) -> list[list[Any]]:
     """All lines of the records that these lines are about, but of those only whose last one (of that action) is among them."""
     order = list(dict.fromkeys(line.record_id for line in newest if line.record_id))
-    groups: dict[Any, list[SyncLogLine]] = {record_id: [] for record_id in order}
+    groups: dict[Any, list[Any]] = {record_id: [] for record_id in order}
     stream = newest[0].stream_id
-    for line in lines.filter(tables.among("record_id", order, "uuid"), stream=stream).order_by("pk"):
+    deeds = lines.filter(tables.among("record_id", order, "uuid"), stream=stream).values_list(*DEED, named=True)
+    for line in deeds.order_by("pk"):
         groups[line.record_id].append(line)
     last = {pk: max(one.pk for one in group if action in (None, one.action)) for pk, group in groups.items()}
     return [group for pk, group in groups.items() if after is None or last[pk] < after]
 
 
-def _of_the_undo(run: SyncLog, stream_id: UUID, groups: list[list[SyncLogLine]]) -> list[list[SyncLogLine]]:
+def _of_the_undo(run: SyncLog, stream_id: UUID, groups: list[list[Any]]) -> list[list[Any]]:
     """A run that undid another also read and sent as every run does: that is no part of what is taken back."""
     ids = [group[0].record_id for group in groups]
     before = SyncLogLine.objects.filter(tables.among("record_id", ids, "uuid"), run=run.undoes_id, stream=stream_id)
@@ -154,14 +156,17 @@ def _of_the_undo(run: SyncLog, stream_id: UUID, groups: list[list[SyncLogLine]])
     kept = []
     for group in groups:
         if (names := touched.get(group[0].record_id)) is not None:
-            for line in group:
-                if line.action == "updated":
-                    line.changes = {n: pair for n, pair in line.changes.items() if n in names and _is_undoing(line, n)}
-            kept.append([line for line in group if line.changes or line.action != "updated"])
+            undoing = [_undoing(line, names) if line.action == "updated" else line for line in group]
+            kept.append([line for line in undoing if line.changes or line.action != "updated"])
     return [group for group in kept if group]
 
 
-def _is_undoing(line: SyncLogLine, name: str) -> bool:
+def _undoing(line: Any, names: set[str]) -> Any:
+    changes = {name: pair for name, pair in line.changes.items() if name in names and _is_undoing(line, name)}
+    return line._replace(changes=changes)
+
+
+def _is_undoing(line: Any, name: str) -> bool:
     """Undos of former versions told what went out after an interruption as ours only."""
     rule = (line.rules or {}).get(name)
     return rule == "undo" or (rule == "ours" and line.side == "there")

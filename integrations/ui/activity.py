@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,6 +19,7 @@ from crm.fields import is_id
 from integrations.models import IntegrationInstance, Status, SyncLog, SyncLogLine
 from integrations.services import run_lines
 from integrations.ui import picture, problems, status, undoing, words
+from integrations.ui.lines import Drawing
 from integrations.ui.living import live_progress
 from integrations.ui.paging import by_id, newest_first
 from integrations.ui.shown import Shown
@@ -47,12 +49,17 @@ def _row(run: SyncLog, integration: IntegrationInstance) -> dict[str, Any]:
         "words": _words(run, provider.name),
         "trigger": words.trigger(run.trigger),
         "took": took(run),
-        "calls": run.counts.get("requests", 0),
+        "calls": _calls(run.counts.get("requests", 0)),
         "name": integration.name,
         "letters": provider.letters,
         "tone": provider.tone,
         "provider": provider.name,
     }
+
+
+def _calls(number: int) -> str:
+    words_ = ngettext("%(n)s call", "%(n)s calls", number)
+    return words_ % {"n": formats.number_format(number, force_grouping=True)} if number else ""
 
 
 def _words(run: SyncLog, provider: str) -> str:
@@ -226,26 +233,32 @@ def _filters(run: SyncLog, chosen: dict[str, str], provider: str) -> list[dict[s
 def lines(run: SyncLog, chosen: dict[str, str], cursor: str, may_undo: bool = False) -> dict[str, Any]:
     """For _run_lines.html: a page of touched records with old and new."""
     found = run_lines.chosen(run, chosen["action"], chosen["side"], chosen["q"])
-    page = by_id(found.select_related("stream").defer("stream__schema", "before"), cursor, LINES)
+    page = by_id(found.defer("before"), cursor, LINES)
+    streams = {one.pk: one for one in run.integration.streams.defer("schema")}
+    for line in page.items:
+        line.stream = streams[line.stream_id]
     run_lines.with_values(run, page.items)
     held: dict[str, list[dict[str, Any]]] = {}
     for line in page.items:
         for at in (0, 1):
             held.setdefault(line.stream.entity, []).append({name: pair[at] for name, pair in line.changes.items()})
     shown = Shown(held)
-    provider = tool(run.integration.provider).name
-    may_undo = may_undo and undoing.is_possible(run)
+    provider = tool(run.integration.provider)
+    undo_url = undoing.url(run) if may_undo and undoing.is_possible(run) else ""
+    draw = Drawing(provider.name)
+    told = [_line(line, provider.name, shown, undo_url) for line in page.items]
     return {
-        "lines": [_line(run, line, provider, shown, may_undo) for line in page.items],
-        "tool": tool(run.integration.provider),
+        "lines": [one | {"html": draw.line(one)} for one in told],
         "more_url": _link(run, chosen | {"after": page.next}) if page.next else "",
         "started": bool(cursor),
     }
 
 
-def _line(run: SyncLog, line: SyncLogLine, provider: str, shown: Shown, may_undo: bool) -> dict[str, Any]:
-    url = reverse("records:detail", args=[line.stream.entity, line.record_id]) if line.record_id else ""
-    wrote = may_undo and line.record_id and line.action in undoing.ACTIONS
+def _line(line: SyncLogLine, provider: str, shown: Shown, undo_url: str) -> dict[str, Any]:
+    """undo_url: of the whole run, where that can be taken back."""
+    url = shown.address(line.stream.entity, line.record_id) if line.record_id else ""
+    wrote = undo_url and line.record_id and line.action in undoing.ACTIONS
+    by_field = wrote and line.action == "updated"
     changes = shown.changes(line.stream.entity, line.changes, line.side, line.action == "created")
     ruled, shared = words.with_rules(changes, line.changes, line.rules, provider)
     return {
@@ -255,14 +268,12 @@ def _line(run: SyncLog, line: SyncLogLine, provider: str, shown: Shown, may_undo
         "side": line.side if line.action in ("created", "updated", "deleted", "restored") else "",
         "reason": words.winner(line.reason, provider) if line.action == "conflict" else line.reason or shared,
         "at": line.at,
-        "undo_url": undoing.url(run, line.record_id) if wrote else "",
+        "undo_url": undoing.part(undo_url, line.record_id) if wrote else "",
         "changes": [
             change
-            | {"both": line.action == "conflict"}
             | {
-                "undo_url": undoing.url(run, line.record_id, change["name"])
-                if wrote and line.action == "updated"
-                else ""
+                "both": line.action == "conflict",
+                "undo_url": undoing.part(undo_url, line.record_id, change["name"]) if by_field else "",
             }
             for change in ruled
         ],

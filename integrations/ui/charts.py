@@ -1,16 +1,19 @@
 """Pictures of numbers, drawn here: from numbers to the parts of an SVG, for ui/_chart.html. Pure.
 
-Every picture has its numbers beside it as a table. Coordinates are text, so that no locale writes them with a comma.
+Every picture has its numbers beside it as a table. Coordinates are text, so that no locale writes them with a comma. What is
+there for each day is drawn here: some hundred marks and cells, which a template would look at one by one.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import formats
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 STEP, BAR = 12, 9  # from column to column, and how wide one is
@@ -18,6 +21,7 @@ FEW, SLIM = 14, 6  # so few columns are drawn wide; one fills less of its place,
 HEIGHT = 60
 LEAST = 2  # what is not nothing can be seen
 SPANS = (7, 14)
+BAR_DRAWN = '<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series
     wide = SLIM if len(labels) <= FEW else BAR
     totals = [sum(one.values[at] for one in series) for at in range(len(labels))]
     most = max(totals, default=0)
-    bars = []
+    bars: list[tuple[str, ...]] = []
     both = _("%(label)s: %(text)s")
     for at in range(len(labels)):
         top = float(HEIGHT)
@@ -51,10 +55,8 @@ def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series
             if one.values[at]:
                 tall = max(one.values[at] / most * HEIGHT, LEAST)
                 top = max(top - tall, 0)
-                bars.append(
-                    {"key": one.key, "x": _xy(at * STEP), "y": _xy(top), "w": str(wide), "h": _xy(tall),
-                     "words": both % {"label": labels[at], "text": f"{_n(one.values[at])} {one.label}"}}
-                )  # fmt: skip
+                words = both % {"label": labels[at], "text": f"{_n(one.values[at])} {one.label}"}
+                bars.append((one.key, _xy(at * STEP), _xy(top), str(wide), _xy(tall), words))
     return {
         "id": f"chart-{id_}",
         "kind": "columns",
@@ -63,7 +65,7 @@ def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series
         "days": len(labels),
         "width": max(len(labels) * STEP - (STEP - wide), 1),
         "height": HEIGHT,
-        "bars": bars,
+        "bars": format_html_join("", BAR_DRAWN, bars),
         "nothing": "".join(f"M{at * STEP} {HEIGHT}h{wide}" for at, total in enumerate(totals) if not total),
         "total": _n(sum(totals)),
         "most": _n(most) if len([total for total in totals if total]) > 1 else "",
@@ -73,11 +75,7 @@ def columns(id_: str, title: str, labels: Sequence[str], series: Sequence[Series
         if len(series) > 1
         else [],
         "heads": [one.label for one in series],
-        "table": [
-            {"label": label, "cells": [_n(one.values[at]) for one in series]}
-            for at, label in enumerate(labels)
-            if totals[at]
-        ],
+        "rows": _rows((label, [_n(one.values[at]) for one in series]) for at, label in enumerate(labels) if totals[at]),
         "is_empty": not most,
     }
 
@@ -106,11 +104,9 @@ def line(
         "first": labels[0] if labels else "",
         "last": labels[-1] if labels else "",
         "heads": [title],
-        "table": [
-            {"label": label, "cells": [f"{_n(value)}{unit}"]}
-            for label, value in zip(labels, values, strict=True)
-            if value is not None
-        ],
+        "rows": _rows(
+            (label, [f"{_n(value)}{unit}"]) for label, value in zip(labels, values, strict=True) if value is not None
+        ),
         "is_empty": not known,
     }
 
@@ -141,6 +137,20 @@ def _xy(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def _rows(rows: Iterable[tuple[str, list[str]]]) -> SafeString:
+    """Of the table of numbers: a head and its cells for each day that has any."""
+    return format_html_join(
+        "",
+        '<tr><th scope="row">{}</th>{}</tr>',
+        (
+            (label, format_html_join("", '<td class="number">{}</td>', ((cell,) for cell in cells)))
+            for label, cells in rows
+        ),
+    )
+
+
 def _n(value: float) -> str:
+    if value == int(value) and 0 <= value < 1000:
+        return str(int(value))  # alike in every language
     digits = 0 if value == int(value) else 1
     return formats.number_format(value, digits, force_grouping=True)

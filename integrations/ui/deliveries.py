@@ -5,16 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.outgoing.events import EVENTS, TEST, body_of
 from integrations.outgoing.models import Delivery, Endpoint
 from integrations.ui.paging import newest_first
 
 PAGE = 50
+NOBODY = str(UUID(int=0))
 BADGES = {"delivered": "agree", "failed": "trouble", "waiting": "outline"}
+UNANSWERED = {
+    "private_address": gettext_lazy("The name leads into a private network, where nothing is sent."),
+    "unreachable": gettext_lazy("The address could not be reached."),
+    "timeout": gettext_lazy("No answer came within 15 seconds."),
+    "tls": gettext_lazy("The certificate of the address does not hold."),
+    "broken": gettext_lazy("The connection broke off before there was an answer."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +57,7 @@ def outcome(status: int | None, error: str) -> str:
     """What came back, in words; "" before the first try."""
     if status is not None:
         return _answered(status)
-    return {
-        "private_address": _("The name leads into a private network, where nothing is sent."),
-        "unreachable": _("The address could not be reached."),
-        "timeout": _("No answer came within 15 seconds."),
-        "tls": _("The certificate of the address does not hold."),
-        "broken": _("The connection broke off before there was an answer."),
-    }.get(error, "")
+    return str(UNANSWERED.get(error, ""))
 
 
 def _answered(status: int) -> str:
@@ -72,11 +77,13 @@ def _answered(status: int) -> str:
 
 
 def deliveries(endpoint: Endpoint, state: str, before: str) -> dict[str, Any]:
-    """A page of them, newest first; `next` is the cursor of the page after."""
+    """A page of them with their addresses, newest first; `next` is the cursor of the page after."""
     found = endpoint.deliveries.select_related("event").defer("event__data", "event__body", "answer")
     found = found.filter(state=state) if state in Delivery.State.values else found
     page = newest_first(found, "at", before, PAGE)
-    return {"rows": [row(one) for one in page.items], "next": page.next, "state": state}
+    address = reverse("settings:webhook_delivery", args=[endpoint.pk, NOBODY])  # the routes are asked once
+    rows = [(row(one), address.replace(NOBODY, str(one.pk))) for one in page.items]
+    return {"rows": rows, "next": page.next, "state": state, "sent_now": _("Is sent now.")}
 
 
 def detail(delivery: Delivery) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import registry
+from crm import present, registry
 from integrations.models import Direction, LeftOut, Stream
 from integrations.services import agreement, health
 from integrations.services.agreement import Day
@@ -77,11 +77,12 @@ def rows(stream: Stream, chosen: str, after: str) -> dict[str, Any]:
     except Refused:  # a place that means nothing is the beginning
         found = read(stream, "", ROWS + 1)
     more = found[ROWS - 1].place if len(found) > ROWS else ""
+    address = present.addresses(stream.entity)
     return {
         "stream": stream,
         "integration": stream.integration,
         "tool": tool(stream.integration.provider),
-        "rows": [_row(stream, chosen, row) for row in found[:ROWS]],
+        "rows": [_row(stream, chosen, row, address) for row in found[:ROWS]],
         "more_url": _link(stream, chosen, more) if more else "",
         "back": _link(stream, chosen),
     }
@@ -92,10 +93,10 @@ def _link(stream: Stream, chosen: str, after: str = "") -> str:
     return f"{reverse('connections:health', args=[stream.integration_id, stream.pk])}?{urlencode(query)}"
 
 
-def _row(stream: Stream, chosen: str, row: Row) -> dict[str, Any]:
+def _row(stream: Stream, chosen: str, row: Row, address: Callable[[str], str]) -> dict[str, Any]:
     return {
         "title": row.title or _("without a name"),
-        "url": reverse("records:detail", args=[stream.entity, row.record_id]) if row.record_id else "",
+        "url": address(str(row.record_id)) if row.record_id else "",
         "remote_url": row.url if row.url.startswith("https://") else "",
         "reason": row.words,
         "since": row.since if chosen == "failing" else None,

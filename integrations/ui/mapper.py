@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,18 +20,21 @@ from django.utils.translation import ngettext
 from crm import registry
 from integrations.adapters import errors
 from integrations.adapters.base import Field as RemoteField
+from integrations.adapters.base import Record
 from integrations.adapters.registry import adapter_class
 from integrations.models import FieldMapping, Stream
 from integrations.services import edits, samples, streams
 from integrations.services import preview as previewing
 from integrations.services.connect import Refused
+from integrations.services.roundtrip import ReadsBack
 from integrations.services.suggestions import seen
 from integrations.sync import mapping
 from integrations.sync.fields import schema_of
 from integrations.sync.mapping import type_words
 from integrations.sync.transforms import TRANSFORMS, cleaned, wanted_steps
 from integrations.sync.transforms.base import Mismatch
-from integrations.ui import drift, status, transforms, words
+from integrations.ui import drift, preview_table, status, transforms, words
+from integrations.ui.field_lists import FieldLists
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
 from values import Type
@@ -70,6 +74,7 @@ class Mapper:
     @classmethod
     def of(cls, stream: Stream) -> Mapper:
         """As it is saved."""
+        prefetch_related_objects([stream], "mappings")
         _see_what_went(stream)
         saved = [Choice(one.remote, one.local, one.direction, one.options) for one in stream.mappings.all()]
         mapper = cls(stream, saved, registry.entity(stream.entity))
@@ -82,6 +87,7 @@ class Mapper:
     @classmethod
     def drafted(cls, stream: Stream, data: list[list[Any]]) -> Mapper:
         """As somebody left it, unsaved: what `draft` answered."""
+        prefetch_related_objects([stream], "mappings")
         _see_what_went(stream)
         return cls(stream, [Choice(*one) for one in data], registry.entity(stream.entity))
 
@@ -335,10 +341,16 @@ class Mapper:
 
     def context(self) -> dict[str, Any]:
         """For integrations/_mapper.html."""
-        looked, problem = self._previewed()
-        self.reasons = {(s.remote, s.local): s.reason for s in streams.suggested(self.stream)}
-        rows, examples, losses = looked.rows, self._samples(looked.rows), self._losses(looked.losses)
-        mapped = [self._row(one, examples, losses) for one in self.choices if one.local]
+        reads_back = streams.reading_back(self.stream.integration)
+        looked, problem = self._previewed(reads_back)
+        self.reasons = {(s.remote, s.local): s.reason for s in streams.suggested(self.stream, reads_back=reads_back)}
+        shown = self._shown(looked)
+        examples, losses = self._samples(looked.rows, shown), self._losses(looked.losses, shown)
+        paired = {one.local for one in self.choices}
+        names = _("Not kept in step"), _("Cannot be paired with it"), _("paired with another field")
+        lists = FieldLists(self.entity.fields.values(), paired, *names)
+        rows = [self._row(number, one, examples, losses, lists) for number, one in enumerate(self.choices)]
+        mapped = [row for row in rows if row["local"]]
         self._tell_lonely(mapped)
         lossy = sum(bool(row["losses"]) for row in mapped)
         return {
@@ -349,20 +361,20 @@ class Mapper:
             "focus": self.focus,
             "gone": [self._gone_name(one) for one in self.gone],
             "rows": mapped,
-            "unmapped": [self._row(one, examples, losses) for one in self.choices if not one.local],
+            "unmapped": [row for row in rows if not row["local"]],
             "creatable": self._creatable(),
-            "preview": self._table(rows),
+            "preview": preview_table.table(self.stream.entity, self._columns(), looked.rows, shown),
             "preview_problem": problem,
             "lossy": lossy,
             "focus_unmapped": any(f"local-{one.remote}" == self.focus and not one.local for one in self.choices),
             "counts": {"mapped": len(mapped), "all": len(self.choices)},
         }
 
-    def _row(self, one: Choice, examples: dict[str, Any], losses: dict[str, Any]) -> dict[str, Any]:
+    def _row(
+        self, number: int, one: Choice, examples: dict[str, Any], losses: dict[str, Any], lists: FieldLists
+    ) -> dict[str, Any]:
         remote, allowed = self.remotes[one.remote], self._fit(one)
-        number = self.choices.index(one)
         described = self.entity.fields.get(one.local)
-        taken = {other.local for other in self.choices if other is not one and other.local}
         return {
             "id": remote.id,
             "number": number,
@@ -380,14 +392,13 @@ class Mapper:
             "reason": allowed.reason if one.local else "",
             "impossible": bool(one.local) and not allowed.possible,
             "suggested": self.reasons.get((one.remote, one.local), ""),
-            "options": self._options(remote, one.local, taken),
+            "options": lists.drawn(one.local, partial(self._refuses, remote)),
             "sample": examples.get(one.local) if one.local else None,
             "losses": losses.get(one.local) if one.direction == "both" else None,
             "may_flow_in": "import" in allowed.directions,
             "may_add": remote.creates_options and "export" in self._ways(one, allowed),
             "adds": one.options.get("options_there") == "add",
-            "loses": allowed.loses if one.direction == "both" else (),
-            "steps": transforms.drawn(number, one.options, remote, described, self._seen(remote))
+            "steps": transforms.drawn(number, one.options, remote, described, seen(remote, self._records))
             if described
             else None,
         }
@@ -407,19 +418,10 @@ class Mapper:
     def _ways(self, one: Choice, allowed: mapping.Fit) -> Sequence[str]:
         return allowed.directions if one.direction == "both" else (one.direction,)
 
-    def _options(self, remote: RemoteField, chosen: str, taken: set[str]) -> dict[str, list[dict[str, str]]]:
-        """The local fields that fit, and those that do not with their reasons."""
-        fitting: list[dict[str, str]] = []
-        others: list[dict[str, str]] = []
-        for local in self.entity.fields.values():
-            option = {"value": local.name, "label": local.label, "type": type_words(local.type)}
-            if local.name in taken and local.name != chosen:
-                others.append(option | {"reason": _("paired with another field")})
-                continue
-            fit = mapping.fit(remote, local)
-            may = fit.possible or local.name == chosen or mapping.bridge(remote, local)
-            (fitting if may else others).append(option | {"reason": fit.reason})
-        return {"fitting": fitting, "others": others}
+    def _refuses(self, remote: RemoteField, local: registry.Field) -> str:
+        """Why they cannot be paired, "" where they can."""
+        fit = mapping.fit(remote, local)
+        return "" if fit.possible or mapping.bridge(remote, local) else fit.reason
 
     def _creatable(self) -> list[dict[str, str]]:
         """Fields here that have no partner and could be made there."""
@@ -436,40 +438,30 @@ class Mapper:
             and local.label.casefold() not in names
         ]
 
-    def _previewed(self) -> tuple[previewing.Preview, str]:
+    def _previewed(self, reads_back: ReadsBack) -> tuple[previewing.Preview, str]:
         try:
-            return previewing.preview(self.stream, self.entity, self.wanted()), ""
+            return previewing.preview(self.stream, self.entity, self.wanted(), reads_back), ""
         except Refused as refused:
             return previewing.Preview([], []), str(refused)
 
-    def _seen(self, remote: RemoteField) -> list[Any]:
-        return seen(remote, samples.known(self.stream.integration, self.stream.collection) or [])
+    @cached_property
+    def _records(self) -> list[Record]:
+        return samples.known(self.stream.integration, self.stream.collection) or []
 
-    def _table(self, rows: list[previewing.Row]) -> dict[str, Any]:
-        """The first records as they would look here. Names what does not fit."""
-        wanted = [one for one in self.choices if one.local and self._fit(one).possible]
-        held = [{c.local: c.here for c in row.cells if not c.waits and not c.problem} for row in rows]
-        shown = Shown({self.stream.entity: held})
-        remote_of = {one.local: self.remotes[one.remote] for one in wanted}
-        body: list[dict[str, Any]] = []
-        for row in rows:
-            cells = []
-            for cell in row.cells:
-                there = shown.remote_text(self.stream.entity, remote_of[cell.local], cell.there)
-                here = shown.text(self.stream.entity, cell.local, cell.here) if not cell.waits else ""
-                cells.append({"there": there, "here": here, "differs": bool(here) and here != there,
-                              "waits": cell.waits, "problem": cell.problem})  # fmt: skip
-            body.append({"cells": cells, "url": row.url if row.url.startswith("https://") else ""})
-        return {
-            "columns": [
-                {"here": shown.label(self.stream.entity, one.local), "there": self.remotes[one.remote].name}
-                for one in wanted
-            ],
-            "rows": body,
-            "problems": sum(bool(cell["problem"]) for row in body for cell in row["cells"]),
-        }
+    def _columns(self) -> dict[str, RemoteField]:
+        """{local field: its partner} of what the preview shows."""
+        return {one.local: self.remotes[one.remote] for one in self.choices if one.local and self._fit(one).possible}
 
-    def _samples(self, rows: list[previewing.Row]) -> dict[str, dict[str, Any]]:
+    def _shown(self, looked: previewing.Preview) -> Shown:
+        """Whatever is shown of our form, so that titles of related records are asked once."""
+        held = [{c.local: c.here for c in row.cells if not c.waits and not c.problem} for row in looked.rows]
+        for one in looked.losses:
+            held += [
+                {one.local: value} for value in ((one.before, one.after) if one.side == "here" else (one.between,))
+            ]
+        return Shown({self.stream.entity: held})
+
+    def _samples(self, rows: list[previewing.Row], shown: Shown) -> dict[str, dict[str, Any]]:
         """{local field: there -> here -> back} of the first record that has a value, those that lose something first."""
         found: dict[str, previewing.Cell] = {}
         flows_in = {one.local for one in self.choices if one.direction != "export"}
@@ -479,7 +471,6 @@ class Mapper:
                     continue
                 if cell.local not in found or (found[cell.local].survives and not cell.survives):
                     found[cell.local] = cell
-        shown = Shown({self.stream.entity: [{name: cell.here} for name, cell in found.items()]})
         remote_of = {one.local: self.remotes[one.remote] for one in self.choices if one.local}
         return {
             name: {
@@ -491,12 +482,9 @@ class Mapper:
             for name, cell in found.items()
         }
 
-    def _losses(self, losses: list[previewing.Loss]) -> dict[str, dict[str, Any]]:
+    def _losses(self, losses: list[previewing.Loss], shown: Shown) -> dict[str, dict[str, Any]]:
         """{local field: the first value of either side that would not survive, and how many there are}."""
         entity = self.stream.entity
-        ours = [(one.local, value) for one in losses for value in
-                ((one.before, one.after) if one.side == "here" else (one.between,))]  # fmt: skip
-        shown = Shown({entity: [{local: value} for local, value in ours]})
         remote_of = {one.local: self.remotes[one.remote] for one in self.choices if one.local}
 
         def here(local: str, value: Any) -> str:

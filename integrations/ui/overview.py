@@ -8,25 +8,23 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Q
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from integrations.models import IntegrationInstance, RecordLink, Status, Stream, SyncLog
+from integrations.models import IntegrationInstance, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
-from integrations.services import failures, given, lifecycle, waiting
+from integrations.services import failures, given, health, lifecycle, waiting
 from integrations.services import problems as causes
-from integrations.services import standing as counting
 from integrations.ui import agreement, hooks, incidents, past, plans, problems, status, usage, words
 from integrations.ui.activity import QUIET
 from integrations.ui.activity import rows as rows_of_runs
 from integrations.ui.living import live_progress
 from integrations.ui.tools import tool
 
-RUNS = 8
-CAUSES = 5  # of what is set aside; the inbox has all
+RUNS = 6
+CAUSES = 3  # of what is set aside; the inbox has all
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def context(integration: IntegrationInstance, at: Now) -> dict[str, Any]:
     """For _overview.html."""
     streams, waits = at.streams, waiting.count(integration.pk)
     provider = tool(integration.provider)
-    counts = counting.counts(stream.pk for stream in streams)
+    counts = health.counts(stream.pk for stream in streams)
     groups = causes.of(streams, CAUSES + 1)
     return {
         "integration": integration,
@@ -128,7 +126,7 @@ def _failed(integration: IntegrationInstance) -> dict[str, Any] | None:
     return {"at": run.started_at, "url": f"{reverse('connections:run', args=[integration.pk, run.pk])}#requests"}
 
 
-def _stream(stream: Stream, counts: counting.Counts, provider: str) -> dict[str, Any]:
+def _stream(stream: Stream, counts: health.Counts, provider: str) -> dict[str, Any]:
     return {
         "stream": stream,
         "table": stream.collection_name,
@@ -239,12 +237,9 @@ def _stream_trouble(stream: Stream, provider: str) -> dict[str, Any]:
 
 def leaving(integration: IntegrationInstance) -> dict[str, Any]:
     """What deleting it means."""
-    links = RecordLink.objects.filter(
-        Q(stream__integration=integration), remote_id__isnull=False, record_id__isnull=False
-    )
     return {
         "integration": integration,
         "tool": tool(integration.provider),
-        "links": links.count(),
+        "links": health.pairs(integration.streams.all()),
         "given_url": given.url(integration),
     }

@@ -16,6 +16,7 @@ from crm.fields import is_id
 from integrations.models import IntegrationInstance, Plan, PlanLine, Status, Stream
 from integrations.services import brought, cost, plans
 from integrations.ui import effects, picture, status, words
+from integrations.ui.lines import Drawing
 from integrations.ui.shown import Shown
 from integrations.ui.status import plural
 from integrations.ui.tools import Tool, tool
@@ -288,12 +289,14 @@ def _shown(found: Iterable[PlanLine], streams: Mapping[Any, Stream], name: str) 
             values = {field: pair[at] for field, pair in line.changes.items()}
             held.setdefault(streams[line.stream_id].entity, []).append(values)
     shown = Shown(held)
-    return [_line(line, streams[line.stream_id].entity, name, shown) for line in rows]
+    draw = Drawing(name)
+    told = [_line(line, streams[line.stream_id].entity, name, shown) for line in rows]
+    return [one | {"html": draw.line(one)} for one in told]
 
 
 def _line(line: PlanLine, entity: str, name: str, shown: Shown) -> dict[str, Any]:
     is_new_here = (line.action, line.side) == ("created", "here") and line.outcome != "done"
-    url = reverse("records:detail", args=[entity, line.record_id]) if line.record_id and not is_new_here else ""
+    url = shown.address(entity, line.record_id) if line.record_id and not is_new_here else ""
     done = line.outcome == "done"
     changes = shown.changes(entity, line.changes, line.side, line.action == "created")
     ruled, shared = words.with_rules(changes, line.changes, line.rules, name)

@@ -13,7 +13,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import registry
+from crm import present, registry
 from crm.fields import is_id
 from integrations.models import Direction, Part, SetAside
 from integrations.services import failures
@@ -226,21 +226,20 @@ def rows(problem: Problem, cursor: str) -> dict[str, Any]:
     """For _problem_rows.html: a page of the records that wait for this cause."""
     page = by_id(problem.cause.records, cursor, ROWS)
     more = f"{url(problem.cause)}&{urlencode({'after': page.next})}" if page.next else ""
-    entity = problem.stream.entity
+    address = present.addresses(problem.stream.entity)
+    retry_url = reverse("inbox:retry_one", args=[0]).replace("/0/", "/%s/")
     return {
         "rows": [
             {
                 "id": one.pk,
                 "title": one.title or _("without a name"),
-                "url": reverse("records:detail", args=[entity, one.record_id]) if one.record_id else "",
+                "url": address(str(one.record_id)) if one.record_id else "",
                 "reason": one.reason,
                 "first_at": one.first_at,
                 "retry_at": one.retry_at,
                 "attempts": one.attempts,
                 "is_unsure": one.code == "unsure_create",
-                "retry_url": reverse("inbox:retry_one", args=[one.pk])
-                if problem.is_tried_again or one.code == "unsure_create"
-                else "",
+                "retry_url": retry_url % one.pk if problem.is_tried_again or one.code == "unsure_create" else "",
             }
             for one in page.items
         ],

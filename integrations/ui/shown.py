@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -28,9 +28,16 @@ class Shown:
             name: present.Presenter(entity, self.people, _only_lists(entity, held[name]))
             for name, entity in self.entities.items()
         }
+        self._addresses: dict[str, Callable[[str], str]] = {}
         for presenter in self._presenters.values():
             for target, names in (coming or {}).items():
                 presenter.titles[target] = dict(names) | presenter.titles.get(target, {})
+
+    def address(self, entity: str, record_id: object) -> str:
+        """Of the record's page."""
+        if entity not in self._addresses:
+            self._addresses[entity] = present.addresses(entity)
+        return self._addresses[entity](str(record_id))
 
     def label(self, entity: str, field: str) -> str:
         described = self.entities[entity].fields.get(field) if entity in self.entities else None
@@ -54,17 +61,12 @@ class Shown:
 
     def changes(self, entity: str, changes: Mapping[str, list[Value]], side: str, fresh: bool) -> list[dict[str, Any]]:
         """For ui/_diff.html."""
-        return [
-            {
-                "field": self.label(entity, name),
-                "side": side,
-                "old": self.text(entity, name, old),
-                "new": self.text(entity, name, new),
-                "other": self.text(entity, name, new),  # the side that it came from has it
-                "fresh": fresh,
-            }
-            for name, (old, new) in changes.items()
-        ]
+        found = []
+        for name, (old, new) in changes.items():
+            label, was, now = self.label(entity, name), self.text(entity, name, old), self.text(entity, name, new)
+            # other: the side that it came from has it
+            found.append({"field": label, "side": side, "old": was, "new": now, "other": now, "fresh": fresh})
+        return found
 
 
 def show(presenter: present.Presenter, described: registry.Field, value: Value) -> str:

@@ -7,9 +7,13 @@ Names in the form, for row 3 and its first step: "steps-3" holds the transforms'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 import values
@@ -87,8 +91,15 @@ def drawn(
             kind = transforms.chain({"transforms": [given]}, kind, local.type).gives
         except Mismatch:
             continue  # the row says why
-    offered = [{"name": one.name, "label": one.label} for one in transforms.offered(kind)]
-    return {"row": row, "steps": steps, "offered": offered, "labels": [step["label"] for step in steps]}
+    offered = _offered(kind, get_language())
+    return {"row": str(row), "steps": steps, "offered": offered, "labels": [step["label"] for step in steps]}
+
+
+@cache
+def _offered(kind: Type, _language: str) -> SafeString:
+    """The options of the steps that may come next: the same for every field of this type."""
+    offered = [("", _("Add a step")), *((one.name, one.label) for one in transforms.offered(kind))]
+    return format_html_join("", '<option value="{}">{}</option>', offered)
 
 
 def _setting(parameter: Parameter, prefix: str, given: Mapping[str, Any]) -> dict[str, Any]:

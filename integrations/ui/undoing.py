@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from crm.fields import is_id
-from integrations.models import Status, Stream, SyncLog
+from integrations.models import Status, SyncLog
 from integrations.services import undo
 from integrations.services.connect import Refused
 from integrations.sync.effects import ACTIONS
+from integrations.sync.tally import Line
 from integrations.ui import words
+from integrations.ui.lines import Drawing
 from integrations.ui.shown import Shown
 from integrations.ui.tools import tool
 
@@ -29,10 +32,13 @@ def is_possible(run: SyncLog) -> bool:
     return run.state not in (states.ASKED, states.RUNNING) and run.integration.status == Status.ACTIVE and wrote
 
 
-def url(run: SyncLog, record_id: object = "", field: str = "") -> str:
-    chosen = {name: str(value) for name, value in (("record", record_id), ("field", field)) if value}
-    here = reverse("connections:undo", args=[run.integration_id, run.pk])
-    return f"{here}?{urlencode(chosen)}" if chosen else here
+def url(run: SyncLog) -> str:
+    return reverse("connections:undo", args=[run.integration_id, run.pk])
+
+
+def part(url: str, record_id: object, field: str = "") -> str:
+    """Of one record of the run, or of one field of it."""
+    return f"{url}?record={record_id}" + (f"&field={quote_plus(field)}" if field else "")
 
 
 def scope(query: Mapping[str, str]) -> tuple[UUID | None, str]:
@@ -50,13 +56,13 @@ def context(run: SyncLog, record_id: UUID | None, field: str) -> dict[str, Any]:
         found = undo.preview(run, record_id, field)
     except Refused as refused:
         return common | {"refused": str(refused)}
-    streams = {one.pk: one for one in run.integration.streams.defer("schema")}
+    entities = dict(run.integration.streams.values_list("pk", "entity"))
     return common | {
         "counts": found.counts,
         "whole": found.whole,
         "deletes": _deletes({line.side for _pk, line in found.undone if line.action == "deleted"}, name),
-        "undone": _lines(found.undone[:LINES], streams, name),
-        "left_out": _lines(found.left_out[:LINES], streams, name),
+        "undone": _lines(found.undone[:LINES], entities, name),
+        "left_out": [{"title": _title(line), "reason": line.reason} for _pk, line in found.left_out[:LINES]],
         "more_left_out": max(found.counts.get("left_out", 0) - LINES, 0),
         "more_undone": max(found.counts.get("undone", 0) - LINES, 0),
     }
@@ -72,20 +78,25 @@ def _deletes(sides: set[str], name: str) -> str:
     return told.get(frozenset(sides), "")
 
 
-def _lines(found: Iterable[tuple[UUID, Any]], streams: Mapping[UUID, Stream], name: str) -> list[dict[str, Any]]:
-    pairs = [(streams[pk], line) for pk, line in found if pk in streams]
+def _title(line: Line) -> str:
+    return line.title or _("without a name")
+
+
+def _lines(found: Iterable[tuple[UUID, Line]], entities: Mapping[UUID, str], name: str) -> list[SafeString]:
+    pairs = [(entities[pk], line) for pk, line in found if pk in entities]
     held: dict[str, list[dict[str, Any]]] = {}
-    for stream, line in pairs:
+    for entity, line in pairs:
         for at in (0, 1):
-            held.setdefault(stream.entity, []).append({field: pair[at] for field, pair in line.changes.items()})
-    shown = Shown(held)
+            held.setdefault(entity, []).append({field: pair[at] for field, pair in line.changes.items()})
+    shown, draw = Shown(held), Drawing(name)
     return [
-        {
-            "title": line.title or _("without a name"),
-            "side": line.side if line.action != "left_out" else "",
-            "what": words.action(line.action, line.side, name),
-            "reason": line.reason,
-            "changes": shown.changes(stream.entity, line.changes, line.side, line.action == "created"),
-        }
-        for stream, line in pairs
+        draw.set_back(
+            {
+                "title": _title(line),
+                "side": line.side,
+                "what": words.action(line.action, line.side, name),
+                "changes": shown.changes(entity, line.changes, line.side, line.action == "created"),
+            }
+        )
+        for entity, line in pairs
     ]

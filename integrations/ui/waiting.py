@@ -21,6 +21,7 @@ from integrations.models import Conflict, FieldMapping, IntegrationInstance, Pol
 from integrations.services import conflicts, solved
 from integrations.services import problems as causes
 from integrations.ui import drift, incidents, problems, status
+from integrations.ui.clashes import Drawing
 from integrations.ui.frame import NEEDS_SOMEBODY, UNSEEN
 from integrations.ui.paging import newest_first
 from integrations.ui.shown import Shown
@@ -34,7 +35,7 @@ KINDS = ("conflicts", "alerts", "problems", "fields", "connections")
 NEW_DAYS = 7  # so long a field that is new there is news
 
 
-def context(query: Mapping[str, str], may_manage: bool = True) -> dict[str, Any]:
+def context(query: Mapping[str, str], may_manage: bool = True, may_write: bool = True) -> dict[str, Any]:
     """For inbox.html. A fixed number of queries."""
     chosen = _chosen(query)
     integrations = list(IntegrationInstance.objects.defer("credentials"))
@@ -50,12 +51,13 @@ def context(query: Mapping[str, str], may_manage: bool = True) -> dict[str, Any]
     looked_at = [*open_ones.items, *alerts.items, *settled.items]
     for one in looked_at:
         one.stream = streams[one.stream_id]
-    shown = _shown(looked_at)
+    told = _Told(_shown(looked_at))
+    draw = Drawing(may_write)
     gone = set(FieldMapping.objects.filter(gone=True, stream__in=streams).values_list("stream", flat=True).distinct())
     found: dict[str, Any] = {
-        "conflicts": [_conflict(one, shown) for one in open_ones.items],
+        "conflicts": [(one := told.conflict(each)) | {"html": draw.card(one)} for each in open_ones.items],
         "more_conflicts": open_ones.next,
-        "alerts": [_conflict(one, shown) for one in alerts.items],
+        "alerts": [told.conflict(one) for one in alerts.items],
         "more_alerts": alerts.next,
         "stopped": _stopped(ids, may_manage),
         "fields": _fields(streams.values(), gone),
@@ -63,7 +65,7 @@ def context(query: Mapping[str, str], may_manage: bool = True) -> dict[str, Any]
         "groups": problems.shown(causes.of(_troubled(streams), without=["ambiguous"])),
         "solved": problems.solved(solved.lately(streams)),
     }
-    found["alert_groups"] = _folded(found["alerts"])
+    found["alert_groups"] = _folded(found["alerts"], draw)
     counts = _counts(streams, ids) | {
         "fields": len(found["fields"]) or len(gone),
         "connections": len(found["stopped"]),
@@ -72,7 +74,9 @@ def context(query: Mapping[str, str], may_manage: bool = True) -> dict[str, Any]
     if chosen["kind"]:
         found = {name: value if _belongs(name, chosen["kind"]) else [] for name, value in found.items()}
     return found | {
-        "settled": [_conflict(one, shown) for one in settled.items] if not chosen["kind"] else [],
+        "settled": [(one := told.conflict(each)) | {"html": draw.row(one)} for each in settled.items]
+        if not chosen["kind"]
+        else [],
         "more_settled": settled.next,
         "nothing": nothing,
         "kinds": [] if nothing else _kinds(chosen, counts),
@@ -210,11 +214,14 @@ def _ambiguous(streams: Mapping[UUID, Stream]) -> list[dict[str, Any]]:
 # --- conflicts ----------------------------------------------------------------------------------------------------------
 
 
-def _folded(alerts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _folded(alerts: Sequence[dict[str, Any]], draw: Drawing) -> list[dict[str, Any]]:
     """Clashes of one field of one connection together: six cards that say the same are one line with a table."""
     groups: dict[tuple[UUID, str], list[dict[str, Any]]] = {}
     for one in alerts:
         groups.setdefault((one["integration_id"], one["field"]), []).append(one)
+    for some in groups.values():
+        for one in some:
+            one["html"] = draw.row(one) if some[1:] else draw.card(one, is_settled=True)
     return [
         {
             "title": _fold_title(field, some),
@@ -259,55 +266,64 @@ def _shown(found: Iterable[Conflict]) -> Shown:
     return Shown(held)
 
 
-def _conflict(one: Conflict, shown: Shown) -> dict[str, Any]:
-    """For integrations/_clash.html and the rows of what was settled."""
-    name = tool(one.stream.integration.provider).name
-    return {
-        "id": one.pk,
-        "tool": name,
-        "integration": one.stream.integration.name,
-        "integration_id": one.stream.integration_id,
-        "title": one.title or _("without a name"),
-        "url": reverse("records:detail", args=[one.stream.entity, one.record_id]),
-        "critical": one.critical,
-        "at": one.at,
-        "field": shown.label(one.stream.entity, one.field) if one.field else _("The record itself"),
-        "winner": one.winner,
-        "other": WINNERS.get(one.winner, ""),
-        "by": one.ended or one.settled_by or (Policy(one.policy).label if one.policy in Policy.values else ""),
-        **_deeds(one),
-        **_sides(one, shown, name),
-    }
+class _Told:
+    """Conflicts for integrations.ui.clashes. What is the same for many is asked for once."""
 
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
+        self.nameless, self.record, self.somebody = _("without a name"), _("The record itself"), _("somebody here")
+        self.keep, self.inside = _("Keep this value"), _("in %(tool)s")
+        self.policies = {policy.value: str(policy.label) for policy in Policy}
+        nobody = UUID(int=0)
+        self.deeds = {name: reverse(f"inbox:{name}", args=[nobody]) for name in ("resolve", "swap", "acknowledge")}
+        self.nobody = str(nobody)
 
-def _deeds(one: Conflict) -> dict[str, str]:
-    """Where what can be done about it is done."""
-    if one.state == Conflict.State.OPEN:
-        return {"resolve_url": reverse("inbox:resolve", args=[one.pk])}
-    return {
-        "swap_url": reverse("inbox:swap", args=[one.pk]),
-        "seen_url": reverse("inbox:acknowledge", args=[one.pk]) if one.critical and one.seen_at is None else "",
-    }
-
-
-def _sides(one: Conflict, shown: Shown, name: str) -> dict[str, Any]:
-    if one.field:
-        here, before, there = (shown.text(one.stream.entity, one.field, v) for v in (one.local, one.base, one.remote))
-        keep = {"here": _("Keep this value"), "there": _("Keep this value")}
-    else:  # about whether the record is there at all
-        here, there = (_("edited") if value is not None else _("deleted") for value in (one.local, one.remote))
-        before = _("one pair")
-        keep = {
-            "here": _("Keep the record") if one.local is not None else _("Delete it in %(tool)s too") % {"tool": name},
-            "there": _("Keep the record") if one.remote is not None else _("Delete it here too"),
+    def conflict(self, one: Conflict) -> dict[str, Any]:
+        stream = one.stream
+        name = tool(stream.integration.provider).name
+        return {
+            "id": one.pk,
+            "tool": name,
+            "integration": stream.integration.name,
+            "integration_id": stream.integration_id,
+            "title": one.title or self.nameless,
+            "url": self.shown.address(stream.entity, one.record_id),
+            "critical": one.critical,
+            "at": one.at,
+            "field": self.shown.label(stream.entity, one.field) if one.field else self.record,
+            "winner": one.winner,
+            "other": WINNERS.get(one.winner, ""),
+            "by": one.ended or one.settled_by or self.policies.get(one.policy, ""),
+            **self._deeds(one),
+            **self._sides(one, name),
         }
-    return {
-        "here": {"value": here, "by": one.local_actor or _("somebody here"), "at": one.local_at, "keep": keep["here"]},
-        "before": before,
-        "there": {
-            "value": there,
-            "by": _("in %(tool)s") % {"tool": name},
-            "at": one.remote_at,
-            "keep": keep["there"],
-        },
-    }
+
+    def _deeds(self, one: Conflict) -> dict[str, str]:
+        """Where what can be done about it is done."""
+        if one.state == Conflict.State.OPEN:
+            return {"resolve_url": self._deed("resolve", one)}
+        is_unseen = one.critical and one.seen_at is None
+        return {"swap_url": self._deed("swap", one), "seen_url": self._deed("acknowledge", one) if is_unseen else ""}
+
+    def _deed(self, name: str, one: Conflict) -> str:
+        return self.deeds[name].replace(self.nobody, str(one.pk))
+
+    def _sides(self, one: Conflict, name: str) -> dict[str, Any]:
+        keep = {"here": self.keep, "there": self.keep}
+        if one.field:
+            values = (one.local, one.base, one.remote)
+            here, before, there = (self.shown.text(one.stream.entity, one.field, value) for value in values)
+        else:  # about whether the record is there at all
+            here, there = (_("edited") if value is not None else _("deleted") for value in (one.local, one.remote))
+            before = _("one pair")
+            keep = {
+                "here": _("Keep the record")
+                if one.local is not None
+                else _("Delete it in %(tool)s too") % {"tool": name},
+                "there": _("Keep the record") if one.remote is not None else _("Delete it here too"),
+            }
+        return {
+            "here": {"value": here, "by": one.local_actor or self.somebody, "at": one.local_at, "keep": keep["here"]},
+            "before": before,
+            "there": {"value": there, "by": self.inside % {"tool": name}, "at": one.remote_at, "keep": keep["there"]},
+        }

@@ -36,46 +36,56 @@ SIDES = {
 BESIDE = ("unlinked", "conflict", "set_aside", "left_out")
 
 
+DONE: dict[str, Callable[[int], str]] = {
+    "created_here": lambda number: ngettext("created here", "created here", number),
+    "created_there": lambda number: ngettext("created in %(tool)s", "created in %(tool)s", number),
+    "updated_here": lambda number: ngettext("changed here", "changed here", number),
+    "updated_there": lambda number: ngettext("changed in %(tool)s", "changed in %(tool)s", number),
+    "deleted_here": lambda number: ngettext("deleted here", "deleted here", number),
+    "deleted_there": lambda number: ngettext("deleted in %(tool)s", "deleted in %(tool)s", number),
+    "linked": lambda number: ngettext(
+        "paired with the record that was there", "paired with the records that were there", number
+    ),
+    "conflict": lambda number: ngettext("changed on both sides", "changed on both sides", number),
+    "set_aside": lambda number: ngettext("set aside with a reason", "set aside with a reason", number),
+    "unlinked": lambda number: ngettext("parted from its partner", "parted from their partners", number),
+    "left_out": lambda number: ngettext("left as it is, with the reason", "left as they are, with the reason", number),
+    "skipped": lambda number: ngettext("left as it is", "left as they are", number),
+    "ambiguous": lambda number: _("with several possible partners"),
+}
+
+
 def done(key: str, tool: str, number: int) -> str:
     """What happened to so many records."""
-    return {
-        "created_here": ngettext("created here", "created here", number),
-        "created_there": ngettext("created in %(tool)s", "created in %(tool)s", number),
-        "updated_here": ngettext("changed here", "changed here", number),
-        "updated_there": ngettext("changed in %(tool)s", "changed in %(tool)s", number),
-        "deleted_here": ngettext("deleted here", "deleted here", number),
-        "deleted_there": ngettext("deleted in %(tool)s", "deleted in %(tool)s", number),
-        "linked": ngettext("paired with the record that was there", "paired with the records that were there", number),
-        "conflict": ngettext("changed on both sides", "changed on both sides", number),
-        "set_aside": ngettext("set aside with a reason", "set aside with a reason", number),
-        "unlinked": ngettext("parted from its partner", "parted from their partners", number),
-        "left_out": ngettext("left as it is, with the reason", "left as they are, with the reason", number),
-        "skipped": ngettext("left as it is", "left as they are", number),
-        "ambiguous": _("with several possible partners"),
-    }[key] % {"tool": tool}
+    return DONE[key](number) % {"tool": tool}
+
+
+PLANNED: dict[str, Callable[[int], str]] = {
+    "created_here": lambda number: ngettext("will be created here", "will be created here", number),
+    "created_there": lambda number: ngettext("will be created in %(tool)s", "will be created in %(tool)s", number),
+    "updated_here": lambda number: ngettext("will change here", "will change here", number),
+    "updated_there": lambda number: ngettext("will change in %(tool)s", "will change in %(tool)s", number),
+    "deleted_here": lambda number: ngettext("will be deleted here", "will be deleted here", number),
+    "deleted_there": lambda number: ngettext("will be deleted in %(tool)s", "will be deleted in %(tool)s", number),
+    "linked": lambda number: ngettext(
+        "will be paired with the record that is there", "will be paired with the records that are there", number
+    ),
+    "conflict": lambda number: ngettext("differs on both sides", "differ on both sides", number),
+    "set_aside": lambda number: ngettext("will wait with a reason", "will wait with a reason", number),
+    "unlinked": lambda number: ngettext(
+        "will be parted from its partner", "will be parted from their partners", number
+    ),
+    "left_out": lambda number: ngettext("stays as it is, with the reason", "stay as they are, with the reason", number),
+    "skipped": lambda number: ngettext("stays as it is", "stay as they are", number),
+    "ambiguous": lambda number: ngettext(
+        "has several possible partners and waits for you", "have several possible partners and wait for you", number
+    ),
+}
 
 
 def planned(key: str, tool: str, number: int) -> str:
     """What is going to happen to so many records."""
-    return {
-        "created_here": ngettext("will be created here", "will be created here", number),
-        "created_there": ngettext("will be created in %(tool)s", "will be created in %(tool)s", number),
-        "updated_here": ngettext("will change here", "will change here", number),
-        "updated_there": ngettext("will change in %(tool)s", "will change in %(tool)s", number),
-        "deleted_here": ngettext("will be deleted here", "will be deleted here", number),
-        "deleted_there": ngettext("will be deleted in %(tool)s", "will be deleted in %(tool)s", number),
-        "linked": ngettext(
-            "will be paired with the record that is there", "will be paired with the records that are there", number
-        ),
-        "conflict": ngettext("differs on both sides", "differ on both sides", number),
-        "set_aside": ngettext("will wait with a reason", "will wait with a reason", number),
-        "unlinked": ngettext("will be parted from its partner", "will be parted from their partners", number),
-        "left_out": ngettext("stays as it is, with the reason", "stay as they are, with the reason", number),
-        "skipped": ngettext("stays as it is", "stay as they are", number),
-        "ambiguous": ngettext(
-            "has several possible partners and waits for you", "have several possible partners and wait for you", number
-        ),
-    }[key] % {"tool": tool}
+    return PLANNED[key](number) % {"tool": tool}
 
 
 def totals(
@@ -139,15 +149,18 @@ def direction(value: str, tool: str) -> str:
     }[Direction(value)] % {"tool": tool}
 
 
+TRIGGERS = {
+    "person": gettext_lazy("asked for"),
+    "api": gettext_lazy("asked for by a program"),
+    "schedule": gettext_lazy("by the schedule"),
+    "webhook": gettext_lazy("because the tool called"),
+    "plan": gettext_lazy("to carry out a plan"),
+    "undo": gettext_lazy("to take a run back"),
+}
+
+
 def trigger(value: str) -> str:
-    return {
-        "person": _("asked for"),
-        "api": _("asked for by a program"),
-        "schedule": _("by the schedule"),
-        "webhook": _("because the tool called"),
-        "plan": _("to carry out a plan"),
-        "undo": _("to take a run back"),
-    }.get(value, value)
+    return str(TRIGGERS.get(value, value))
 
 
 def phase(value: str) -> str:
@@ -225,13 +238,16 @@ def rule(code: str, tool: str) -> str:
     return str(RULES.get(code, "")) % {"tool": tool}
 
 
+WINNERS = {
+    "local": gettext_lazy("What stood here won"),
+    "remote": gettext_lazy("What stood in %(tool)s won"),
+    "": gettext_lazy("Waits for a decision in the inbox"),
+}
+
+
 def winner(code: str, tool: str) -> str:
     """A conflict's line keeps its winner as the reason."""
-    return {
-        "local": _("What stood here won"),
-        "remote": _("What stood in %(tool)s won") % {"tool": tool},
-        "": _("Waits for a decision in the inbox"),
-    }.get(code, code)
+    return str(WINNERS[code]) % {"tool": tool} if code in WINNERS else code
 
 
 def with_rules(

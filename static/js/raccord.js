@@ -129,6 +129,12 @@
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("success", copy.dataset.copied));
   });
 
+  /* A file that is asked for comes without a new page: it is said that it comes. */
+  document.addEventListener("submit", (event) => {
+    const { told } = event.target.dataset;
+    if (told && !event.defaultPrevented) say("info", told);
+  });
+
   document.addEventListener("change", (event) => {
     const head = event.target.closest("input[data-select-all]");
     if (head) {
@@ -353,8 +359,11 @@
     const named = within.dataset?.focusId ?? one("[data-focus-id]", within)?.dataset.focusId;
     if (named) document.getElementById(named)?.focus();
     all("[data-bulk]").forEach(countChosen);
-    const step = one(".steps .current", within);
-    if (step) step.parentElement.scrollLeft = step.offsetLeft - step.parentElement.offsetLeft - 48;
+    for (const here of all(".steps > .current, .tabs > [aria-current]", within)) { // of what does not fit: where one is
+      const strip = here.parentElement;
+      const beyond = here.getBoundingClientRect().right - strip.getBoundingClientRect().right;
+      if (beyond > 0) strip.scrollLeft += beyond + 48;
+    }
   }
   ready();
   backToRow();

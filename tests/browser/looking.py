@@ -133,7 +133,10 @@ def both_schemes(page: Page, inside: str) -> list[str]:
 
 
 def drawn(page: Page) -> None:
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    # Chromium without a screen has been seen to draw no frame for minutes: it is waited for no longer than this
+    page.evaluate(
+        "new Promise(done => { requestAnimationFrame(() => requestAnimationFrame(done)); setTimeout(done, 2000) })"
+    )
 
 
 def fits(page: Page) -> list[str]:

@@ -86,4 +86,5 @@ def brings(page, name: str, content: bytes) -> None:
 def downloads(page) -> bytes:
     with page.expect_download() as started:
         page.get_by_role("button", name="Export 1 record").click()
+    expect(page.locator("#toasts")).to_contain_text("The file is being put together.")
     return started.value.path().read_bytes()

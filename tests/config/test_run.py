@@ -1,4 +1,8 @@
-"""`manage.py run` as a person meets it: it starts, it serves, it stops, and nothing is left."""
+"""`manage.py run` as a person meets it: it starts, it serves, it stops, and nothing is left.
+
+Serving, keeping the data and going on after a worker's death are shown on the servers too; the rest happens before or after
+anybody asks a server for anything.
+"""
 
 from __future__ import annotations
 
@@ -115,6 +119,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             found.stop(signal.SIGKILL)
 
 
+@pytest.mark.servers
 def test_it_starts_serves_and_ctrl_c_leaves_nothing(installation):
     installation.be_down()
     installation.start()
@@ -126,6 +131,7 @@ def test_it_starts_serves_and_ctrl_c_leaves_nothing(installation):
     assert installation.left() == []
 
 
+@pytest.mark.servers
 def test_a_second_start_keeps_the_data_and_migrates_nothing(installation):
     if installation.process is None:
         installation.start()
@@ -134,6 +140,7 @@ def test_a_second_start_keeps_the_data_and_migrates_nothing(installation):
     assert "migrating" not in installation.text
 
 
+@pytest.mark.servers
 def test_a_killed_worker_is_started_again(installation):
     def workers() -> set[int]:
         return installation.pids("worker")

@@ -41,3 +41,14 @@ def test_doors_are_shown_to_those_who_may(contacts, tenant, tenant_client, membe
     assert 'href="/files/contact/?status=Lead"' in page and 'formaction="/out/contact/"' in page
     seen = sign_in(member("viewer"), tenant).get("/records/contact/").content.decode()
     assert "Bring in" not in seen
+
+
+def test_an_empty_list_is_not_exported(tenant, tenant_client):
+    def doors(address):
+        page = tenant_client.get(address).content.decode()
+        return "/records/contact/import/" in page, "/records/contact/export/" in page
+
+    assert doors("/records/contact/") == (True, False)
+    Contact.objects.create(name="Ada")
+    assert doors("/records/contact/") == (True, True)
+    assert doors("/records/contact/?q=zzz") == (True, True), "what is searched next may be found"

@@ -131,6 +131,7 @@ def test_the_admin_is_not_on_a_tenants_host(tenant, tenant_client):
     assert tenant_client.get("/admin/").status_code == 404
 
 
+@pytest.mark.servers
 def test_what_one_tenant_writes_another_does_not_see(tenant, other_tenant, tenant_client):
     with tenant_context(other_tenant):
         records.create("contact", {"name": "Secret Somebody"}, SYSTEM)

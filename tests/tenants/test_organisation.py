@@ -45,6 +45,7 @@ def test_only_an_owner_deletes_it(tenant, member, sign_in):
     assert browser.post("/settings/delete/", {"slug": tenant.slug}).status_code == 403
 
 
+@pytest.mark.servers
 def test_it_is_deleted_once_its_address_is_typed(live_tenant, sign_in):
     browser = sign_in(live_tenant.owner, live_tenant)
     page = browser.get("/settings/delete/")

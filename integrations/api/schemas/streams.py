@@ -15,7 +15,7 @@ from integrations.api.schemas import Body, Trouble
 from integrations.api.schemas.taking_part import Filters
 from integrations.models import FieldMapping
 from integrations.models import Stream as Row
-from integrations.services import standing
+from integrations.services import health
 from integrations.sync.transforms import base as transforms
 from values import Type
 
@@ -220,7 +220,7 @@ class Stream(Schema):
     @classmethod
     def many(cls, rows: Iterable[Row]) -> list[Stream]:
         rows = list(rows)
-        counted = standing.counts([row.pk for row in rows])
+        counted = health.counts([row.pk for row in rows])
         plain = set(cls.model_fields) - {"integration", "standing", "trouble"}
         return [
             cls(

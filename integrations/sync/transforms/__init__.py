@@ -39,6 +39,8 @@ TRANSFORMS: dict[str, Transform] = {
         choices.CONSTANT_OUT,
     )
 }
+#: Those that may bridge two fields, as they come: what they do, they can undo, and nobody has to fill them in.
+USUAL = [one for one in TRANSFORMS.values() if one.invertible and one is not choices.VALUES]
 
 
 def wanted_steps(options: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -72,9 +74,8 @@ def cleaned(options: Mapping[str, Any], takes: Type, wanted: Type) -> dict[str, 
 
 def bridge(takes: Type, wanted: Type, fits: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
     """Options with the one step that would make a pair possible, as it comes; {} where none does."""
-    usual = [one for one in TRANSFORMS.values() if one.invertible and one is not choices.VALUES]
     listed = [choices.VALUES] if takes in NUMBERS | {Type.SELECT, Type.BOOLEAN} else []  # of what has few values
-    for one in [*usual, *listed]:
+    for one in [*USUAL, *listed]:
         options = {"transforms": [{"name": one.name}]}
         if takes in one.takes and one.gives(takes, wanted) != takes and fits(options):
             return options

@@ -232,7 +232,10 @@ class Chain:
 
     @property
     def ways(self) -> tuple[str, ...]:
-        return tuple(way for way in BOTH if all(way in step.transform.ways for step in self.steps))
+        left: tuple[str, ...] = BOTH
+        for step in self.steps:
+            left = tuple(way for way in left if way in step.transform.ways)
+        return left
 
     @property
     def why(self) -> str:

@@ -30,7 +30,7 @@ MANY = 500
 @require_role("viewer")
 @reading_once
 def inbox(request: HttpRequest) -> HttpResponse:
-    return page(request, "inbox", waiting.context(request.GET, may(request, "admin")))
+    return page(request, "inbox", waiting.context(request.GET, may(request, "admin"), may(request, "member")))
 
 
 @require_role("member")

@@ -11,8 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from integrations.models import Part, RecordLink, Status, Stream
-from integrations.services import edits, restarts
+from crm.answers import reading_once
+from integrations.models import Part, Status, Stream
+from integrations.services import edits, health, restarts
 from integrations.ui import meanwhile, tables, unsaved
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
 from integrations.ui.rules import Rules
@@ -28,6 +29,7 @@ def stream_of(pk: UUID, stream: UUID) -> Stream:
 
 @require_role("admin")
 @two_bodies
+@reading_once
 def table_rules(request: HttpRequest, pk: UUID, stream: UUID) -> HttpResponse:
     """Without `do`, a POST saves."""
     found = Stream.objects.select_related("integration").filter(pk=stream, integration=pk).first()
@@ -91,16 +93,12 @@ def _show(
     context |= {
         "tabs": tables.tabs(stream, "connections:table_rules"),
         "back_url": _back(stream),
-        "links": _links(stream),
+        "links": health.pairs([stream]),
         "can_go_on": stream.integration.status in (Status.PAUSED, Status.ATTENTION),
         "seen": seen,
         "saved": edits.last(stream, Part.RULES),
     } | (more or {})
     return page(request, "table_rules", context, status)
-
-
-def _links(stream: Stream) -> int:
-    return RecordLink.objects.filter(stream=stream, remote_id__isnull=False, record_id__isnull=False).count()
 
 
 @require_role("admin")
@@ -111,7 +109,7 @@ def restart(request: HttpRequest, pk: UUID, stream: UUID, what: str) -> HttpResp
         raise Http404("no such restart")
     if request.method != "POST":
         context = {"stream": found, "integration": found.integration, "tool": tool(found.integration.provider)}
-        return page(request, "restart", context | {"what": what, "links": _links(found)})
+        return page(request, "restart", context | {"what": what, "links": health.pairs([found])})
     act, text = {
         "read-again": (restarts.read_again, _("The next run reads every record again.")),
         "match-anew": (restarts.match_anew, _("The pairs are forgotten. The next run matches anew.")),

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import ngettext
 
+from crm.answers import reading_once
 from integrations.models import IntegrationInstance
 from integrations.services import setup, templates
 from integrations.services.connect import Refused
@@ -22,6 +23,7 @@ from tenants.access import require_role
 
 
 @require_role("admin")
+@reading_once
 def choose(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Which template, and where its tables shall stand."""
     integration = get_object_or_404(IntegrationInstance, pk=pk)

@@ -212,9 +212,9 @@ def _show_mapping(
     if is_htmx(request):
         return partial(request, "_mapper", context | {"request": request, "is_part": True}, status)
     if integration.setup_step != "done":
-        context["steps"] = bar(integration, "map")
+        context |= {"steps": bar(integration, "map"), "last": tables.is_last(stream)}
     news = drift.news(stream)
-    context |= {"tabs": tables.tabs(stream), "last": tables.is_last(stream), "news": news}
+    context |= {"tabs": tables.tabs(stream), "news": news}
     context["new"] = sum(one["can_map"] for one in news)
     context["may_map_all"] = context["new"] > 1 and stream.on_drift != Drift.STOP  # whoever chose that looks at each
     context |= {"seen": seen, "saved": edits.last(stream, Part.MAPPING), "draft": draft} | (more or {})

@@ -53,7 +53,7 @@ def form(tenant_client, scored):
 def previewed(form, local):
     label = form.page.context["preview"]["columns"]
     at = next(n for n, column in enumerate(label) if column["there"] == local)
-    return [row["cells"][at] for row in form.page.context["preview"]["rows"]]
+    return [row[at] for row in form.page.context["preview"]["rows"]]
 
 
 def test_numbers_in_text_are_suggested_with_the_step_they_need(form, scored):
