@@ -191,15 +191,18 @@ def _as_made(standing: Tenant) -> Tenant:
 
 @pytest.fixture
 def live_tenant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tenant]:
-    """A tenant that other connections and processes see. Deleted at the end, with its people and its public rows."""
+    """A tenant that other connections and processes see. Deleted at the end, with its people and its public rows;
+    the catalog is then as it was before."""
     from django.db import connection
     from django.db.models import TextField
     from django.db.models.functions import Cast
 
+    from integrations.catalog.models import Provider
     from tests import spare
 
     with django_db_blocker.unblock():
         before = _public_rows()
+        providers = list(Provider.objects.all())
         made = _make_tenant(f"live-{next(_numbers)}", "Live Works", spare.make_tenant)
         connection.set_tenant(made)
         try:
@@ -211,6 +214,8 @@ def live_tenant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tenan
             for model, rows in _public_rows().items():
                 if added := rows - before[model]:
                     model.objects.alias(key=Cast("pk", TextField())).filter(key__in=added).delete()
+            for provider in providers:  # as staff had set it before
+                provider.save(force_update=True)
 
 
 def _public_rows() -> dict[type[Model], set[str]]:

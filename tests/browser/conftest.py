@@ -125,8 +125,7 @@ def notion(live_tenant: Any, sandbox: Any, sandbox_notion: Any) -> Iterator[Any]
     sandbox_notion.limit(None)
     Provider.objects.update(requests_per_minute=1_000_000)  # what people see, not what tools allow
     sandbox_notion.pages = sandbox.url("notion") + "/"
-    yield sandbox_notion
-    Provider.objects.update(requests_per_minute=None)
+    return sandbox_notion
 
 
 @pytest.fixture

@@ -31,8 +31,7 @@ def control(sandbox, settings, live_tenant):
     settings.PROVIDER_BASE_URLS = {"hubspot": sandbox.url("hubspot")}
     Provider.objects.filter(slug="hubspot").update(requests_per_minute=1_000_000)
     control.seed("crm", contacts=8, companies=4, deals=5, tasks=0, projects=0)
-    yield control
-    Provider.objects.filter(slug="hubspot").update(requests_per_minute=None)
+    return control
 
 
 @pytest.fixture

@@ -72,7 +72,6 @@ def test_approving_starts_a_draft_and_does_just_that(live_tenant, api, caller, w
     assert {line["outcome"] for line in api.all(f"{home}/lines")} == {"done"}
     assert [run["trigger"] for run in api.all(f"runs?integration={wired['integration']}")] == ["plan"]
     assert Contact.objects.count() == 12
-    Provider.objects.filter(slug="notion").update(requests_per_minute=None)
 
 
 def test_a_plan_that_cannot_be_made_says_why(live_tenant, api, wired, settings, notion):

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance
 from integrations.oauth import gateway
 from integrations.oauth.exchange import OurApp, revoke
@@ -66,15 +65,9 @@ def test_a_connection_that_needs_no_grant_keeps_none_alive(tenant, played, djang
     assert [one["status"] for one in calls(control)] in ([200], [204])
 
 
-@pytest.fixture
-def nothing_left(live_tenant):
-    yield live_tenant
-    Provider.objects.update(client_id="", client_secret=None)
-
-
-def test_a_tool_that_does_not_answer_keeps_nobody_from_deleting_and_is_told(nothing_left, played, settings):
+def test_a_tool_that_does_not_answer_keeps_nobody_from_deleting_and_is_told(live_tenant, played, settings):
     played("notion")
-    made = signed_in(nothing_left, "notion")
+    made = signed_in(live_tenant, "notion")
     settings.PROVIDER_BASE_URLS = {"notion": "http://127.0.0.1:9"}  # nobody listens there
     assert lifecycle.delete(made) is False
     assert not IntegrationInstance.objects.exists()

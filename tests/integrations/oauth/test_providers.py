@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from integrations.adapters import errors
 from integrations.adapters.registry import adapters
-from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance
 from integrations.oauth import gateway
 from integrations.oauth.exchange import OurApp, Tokens, exchange, oauth_of, refresh
@@ -23,27 +22,24 @@ from tests.integrations.oauth.conftest import PLAYED, consent, left
 
 @pytest.mark.parametrize("slug", PLAYED)
 def test_out_back_and_renewed(slug, live_tenant, played):
-    try:
-        control = played(slug)
-        integration = connect.start(slug)
-        away = gateway.leave(integration, live_tenant, live_tenant.owner)
-        assert ("code_challenge" in away) == oauth_of(slug).pkce
-        back = parse_qs(urlsplit(consent(away)).query)
-        gateway.finish(gateway.come_back(slug, back["state"][0], back["code"][0], ""))
-        before = Grant.objects.get().tokens.open()
+    control = played(slug)
+    integration = connect.start(slug)
+    away = gateway.leave(integration, live_tenant, live_tenant.owner)
+    assert ("code_challenge" in away) == oauth_of(slug).pkce
+    back = parse_qs(urlsplit(consent(away)).query)
+    gateway.finish(gateway.come_back(slug, back["state"][0], back["code"][0], ""))
+    before = Grant.objects.get().tokens.open()
 
-        now = timezone.now()
-        Grant.objects.update(renewed_at=now - timedelta(hours=2), expires_at=now - timedelta(hours=1))
-        control.clear_log()
-        integration = IntegrationInstance.objects.get()
-        with closing(open_adapter(integration)) as adapter:
-            assert adapter.check().id == integration.account_id
-        after = Grant.objects.get().tokens.open()
-        assert after["token"] != before["token"]
-        assert (after["refresh_token"] != before["refresh_token"]) == oauth_of(slug).rotates
-        assert [one["path"].endswith("/token") for one in control.log()["entries"]].count(True) == 1
-    finally:
-        Provider.objects.update(client_id="", client_secret=None)
+    now = timezone.now()
+    Grant.objects.update(renewed_at=now - timedelta(hours=2), expires_at=now - timedelta(hours=1))
+    control.clear_log()
+    integration = IntegrationInstance.objects.get()
+    with closing(open_adapter(integration)) as adapter:
+        assert adapter.check().id == integration.account_id
+    after = Grant.objects.get().tokens.open()
+    assert after["token"] != before["token"]
+    assert (after["refresh_token"] != before["refresh_token"]) == oauth_of(slug).rotates
+    assert [one["path"].endswith("/token") for one in control.log()["entries"]].count(True) == 1
 
 
 def test_two_who_renew_at_the_same_moment_there(tenant, played):

@@ -18,7 +18,6 @@ from django_tenants.utils import schema_context
 
 from crm.models import Contact
 from integrations.adapters import errors
-from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance, Status
 from integrations.oauth import gateway, grants, idle
 from integrations.oauth.exchange import OurApp, Tokens, exchange
@@ -55,8 +54,7 @@ def integration(live_tenant, notion_app):
     gateway.finish(gateway.come_back("notion", query["state"][0], query["code"][0], ""))
     IntegrationInstance.objects.update(status=Status.ACTIVE, setup_step="done")
     notion_app.clear_log()
-    yield IntegrationInstance.objects.get()
-    Provider.objects.update(client_id="", client_secret=None)
+    return IntegrationInstance.objects.get()
 
 
 @pytest.fixture

@@ -43,8 +43,7 @@ def notion(sandbox_notion, live_tenant):
     sandbox_notion.seed("crm")
     sandbox_notion.limit(None)
     Provider.objects.filter(slug="notion").update(requests_per_minute=1_000_000)
-    yield sandbox_notion
-    Provider.objects.filter(slug="notion").update(requests_per_minute=None)
+    return sandbox_notion
 
 
 def test_first_sync_brings_everything_in_and_out(live_tenant, notion):

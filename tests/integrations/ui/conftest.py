@@ -46,8 +46,7 @@ def live(live_tenant, notion, sign_in):
     run(made)
     made.refresh_from_db()
     stream.refresh_from_db()
-    yield made, stream, sign_in(live_tenant.owner, live_tenant)
-    Provider.objects.filter(slug="notion").update(requests_per_minute=None)
+    return made, stream, sign_in(live_tenant.owner, live_tenant)
 
 
 def run(integration):

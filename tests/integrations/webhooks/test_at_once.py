@@ -33,7 +33,6 @@ def door(live_tenant, live_site):
                 http.post(address, content=body, headers=headers | {"x-notion-signature": signed(body)}).status_code
             )
         )
-    Provider.objects.filter(slug="notion").update(hook_secret=None)
     Heard.objects.all().delete()
 
 
