@@ -16,6 +16,7 @@ from integrations.models import IntegrationInstance, Stream
 from integrations.services import connect, discovery, samples, setup, streams, templates
 from integrations.services.connect import Refused
 from integrations.services.samples import Size
+from integrations.ui import pairing
 from integrations.ui.forms import entity_choices, suggest_entity
 from integrations.ui.status import plural
 from integrations.ui.tools import tool
@@ -36,6 +37,7 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
     free = sorted((one for one in found or [] if _speaks_of(one, wanted)), key=lambda one: one.name.casefold())
     return {
         "integration": integration,
+        "address": home(integration),
         "tool": tool(integration.provider),
         "pairs": pairs,
         "next_url": next((pair["url"] for pair in pairs), ""),
@@ -43,6 +45,9 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
         "problem": problem,
         "tables": [_shown(integration, one, pairs) for one in free[:SHOWN]],
         "more": max(len(free) - SHOWN, 0),
+        "matching": []
+        if wanted
+        else pairing.offered(free, {(p["stream"].collection, p["stream"].entity) for p in pairs}),
         "entities": entity_choices(),
         "lacks": [
             {"name": one.name, "why": _(one.why), "needed": not one.optional}

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from crm.answers import reading_once
+from crm.answers import go, reading_once
 from integrations.models import Draft, Drift, IntegrationInstance, Part, Stream
 from integrations.services import connect, cost, edits, lifecycle, plans, setup, streams
 from integrations.services.connect import Refused
-from integrations.ui import drift, effects, meanwhile, quick_rules, tables, unsaved
+from integrations.ui import drift, effects, meanwhile, pairing, quick_rules, tables, unsaved
 from integrations.ui.forms import FrequencyForm, ReconnectForm, StreamForm, TableForm
 from integrations.ui.mapper import Mapper
 from integrations.ui.pages import is_htmx, page, partial, see_other, told, two_bodies
@@ -125,6 +125,8 @@ def size(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str) -> HttpResponse:
+    if chosen := request.POST.getlist("pair"):
+        return _add_matching(request, integration, chosen, back)
     form = TableForm(request.POST)
     if form.is_valid():
         given = form.cleaned_data
@@ -139,6 +141,20 @@ def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str
     return show_tables(
         request, integration, bar(integration, "map") if integration.setup_step != "done" else None, form
     )
+
+
+def _add_matching(request: HttpRequest, integration: IntegrationInstance, chosen: list[str], back: str) -> HttpResponse:
+    """Each takes a second or more: with scripts one at a time, and the page tells how far it is."""
+    total = request.POST.get("total", "")[:4]
+    begun_with = int(total) if total.isdecimal() else 0
+    turn = pairing.go_on(integration, chosen, begun_with, not is_htmx(request), str(request.user))
+    for words in turn.refused:
+        messages.error(request, words)
+    if turn.left:
+        return partial(request, "_pairing", pairing.context(turn) | {"address": request.path})
+    if not turn.refused:
+        messages.success(request, _("Paired. Look at the fields next: the obvious ones are mapped."))
+    return go(request, back)
 
 
 @require_role("admin")
