@@ -7,7 +7,16 @@ from integrations.models.instance import Frequency, IntegrationInstance, Status
 from integrations.models.link import HeldRecord, LeftOut, LinkState, RecordLink, SetAside, SweptRecord
 from integrations.models.plan import Plan, PlanLine
 from integrations.models.run import Conflict, Ended, SyncLog, SyncLogLine
-from integrations.models.stream import Deletions, Direction, Drift, FieldMapping, Matching, Policy, Stream
+from integrations.models.stream import (
+    Deletions,
+    Direction,
+    Drift,
+    FieldMapping,
+    FirstPolicy,
+    Matching,
+    Policy,
+    Stream,
+)
 
 __all__ = [
     "Agreement",
@@ -19,6 +28,7 @@ __all__ = [
     "Edit",
     "Ended",
     "FieldMapping",
+    "FirstPolicy",
     "Frequency",
     "Grant",
     "HeldRecord",

@@ -25,6 +25,16 @@ class Policy(models.TextChoices):
     FILL = "fill", _("Fill in only what is empty")
 
 
+class FirstPolicy(models.TextChoices):
+    """Who wins a field that holds something else on both sides when two records meet for the first time."""
+
+    AS_LATER = "", _("As after later changes")
+    NEWEST = Policy.NEWEST.value, Policy.NEWEST.label
+    LOCAL = Policy.LOCAL.value, Policy.LOCAL.label
+    REMOTE = Policy.REMOTE.value, Policy.REMOTE.label
+    ASK = Policy.ASK.value, Policy.ASK.label
+
+
 class Matching(models.TextChoices):
     MATCH_OR_CREATE = "match_or_create", _("Pair what matches, create the rest")
     CREATE_ONLY = "create_only", _("Pair nothing, create everything")
@@ -67,6 +77,7 @@ class Stream(models.Model):
     entity = models.CharField(max_length=50)
     direction = models.CharField(max_length=10, choices=Direction.choices, default=Direction.BOTH)
     policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.NEWEST)
+    first_policy = models.CharField(max_length=10, choices=FirstPolicy.choices, blank=True, default="")
     matching = models.CharField(max_length=20, choices=Matching.choices, default=Matching.MATCH_OR_CREATE)
     match_fields = models.JSONField(default=list)  # local field names, tried in this order
     deletions = models.CharField(max_length=10, choices=Deletions.choices, default=Deletions.ARCHIVE)

@@ -27,6 +27,7 @@ KEPT_DAYS = 90
 RULES = (
     "direction",
     "policy",
+    "first_policy",
     "matching",
     "match_fields",
     "deletions",

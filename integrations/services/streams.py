@@ -21,6 +21,7 @@ from integrations.models import (
     Direction,
     Drift,
     FieldMapping,
+    FirstPolicy,
     HeldRecord,
     IntegrationInstance,
     Matching,
@@ -113,7 +114,7 @@ def _look(
 
 
 def change(stream: Stream, **choices: Any) -> None:
-    """Direction, policy, matching, match_fields, deletions, is_active, the brake's shares, settle_seconds.
+    """Direction, policy, first_policy, matching, match_fields, deletions, is_active, the brake's shares, settle_seconds.
 
     Raises Refused for what is not among the choices.
     """
@@ -345,6 +346,7 @@ def _check_mappings(stream: Stream, wanted: list[dict[str, Any]]) -> None:
 CHOICES: dict[str, type[TextChoices]] = {
     "direction": Direction,
     "policy": Policy,
+    "first_policy": FirstPolicy,
     "matching": Matching,
     "deletions": Deletions,
     "on_drift": Drift,

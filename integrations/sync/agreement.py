@@ -152,7 +152,7 @@ def _translated(mapped: Mapped, value: Value, present: Value, around: Context) -
         return error
 
 
-def _asks(_name: str) -> Winner:
+def _asks(_name: str, _rule: str) -> Winner:
     return "ask"
 
 

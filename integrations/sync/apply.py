@@ -238,12 +238,12 @@ class Batch:
             if m.remote.id in record.values and m.remote.id not in record.unfit
         }
         translated = Translated(self, record, local)
-        edits: dict[str, tuple[Any, str]] = {}
+        asked: dict[str, tuple[str, tuple[Any, str]]] = {}
 
-        def policy(name: str) -> Winner:
-            edits[name] = store.local_edit(row["id"], name)
-            rule = store.by_name[name].policy
-            return store.newest(edits[name][0], record.edited_at) if rule == "newest" else cast(Winner, rule)
+        def policy(name: str, rule: str) -> Winner:
+            edit = store.local_edit(row["id"], name)
+            asked[name] = (rule, edit)
+            return store.newest(edit[0], record.edited_at) if rule == "newest" else cast(Winner, rule)
 
         pair = Pair(local, remote, translated, link.base_local, link.base_remote, living(link.ghosts))
         base_before = dict(link.base_local)
@@ -256,14 +256,14 @@ class Batch:
                 return
         for name, winner in result.contested.items():
             store.contests.append(
-                self._contest(link, row, record, name, winner, base_before, local, translated, edits[name])
+                self._contest(link, row, record, name, winner, base_before, local, translated, *asked[name])
             )
         if result.arrived and store.own_id and record.edited_by not in ("", store.own_id):
             # it reads like a late write of ours, but a person wrote last: both values are kept
             for name in result.arrived:
-                edit = store.local_edit(row["id"], name)
+                rule, edit = store.by_name[name].policy, store.local_edit(row["id"], name)
                 store.contests.append(
-                    self._contest(link, row, record, name, "local", base_before, local, translated, edit)
+                    self._contest(link, row, record, name, "local", base_before, local, translated, rule, edit)
                 )
         for name, one in self.waiting.get(row["id"], {}).items():
             if name in remote and name not in {*result.contested, *result.unfit, *result.waiting}:
@@ -314,6 +314,7 @@ class Batch:
         base: Mapping[str, Value],
         local: Mapping[str, Value],
         translated: Mapping[str, Value],
+        rule: str,
         edit: tuple[Any, str],
     ) -> Contest:
         mapped = self.store.by_name[name]
@@ -329,7 +330,7 @@ class Batch:
             local_at=edit[0],
             remote_at=record.edited_at,
             local_actor=edit[1],
-            policy=mapped.policy,
+            policy=rule,
             winner=winner,
             critical=mapped.critical,
         )

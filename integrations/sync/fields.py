@@ -39,8 +39,9 @@ def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapp
         allowed = mapping.fit(remote, local, one.options).directions
         direction = narrowed(stream.direction, one.direction, allowed)
         if direction:
-            policy = one.policy or stream.policy
-            ready.append(mapping.compile_mapping(local, remote, direction, one.options, policy, one.critical))
+            # a field with a rule of its own follows it from the beginning
+            policy, first = (one.policy, "") if one.policy else (stream.policy, stream.first_policy)
+            ready.append(mapping.compile_mapping(local, remote, direction, one.options, policy, one.critical, first))
     return ready
 
 

@@ -180,10 +180,11 @@ def compile_mapping(
     options: Mapping[str, Any],
     policy: str = "newest",
     critical: bool | None = None,
+    first: str = "",
 ) -> Mapped:
     """Make one mapping ready to run; `direction` is already narrowed to what stream, mapping and fields allow.
 
-    critical None: as the local field says.
+    critical None: as the local field says. policy, first: as in merge.Rule.
     """
     steps = chain(options, remote.type, local.type)
     adds = remote.creates_options and options.get("options_there") == "add"
@@ -194,7 +195,7 @@ def compile_mapping(
         local.name,
         remote,
         local,
-        Rule(local.name, direction in ("both", "import"), direction in ("both", "export"), _same(local), policy),
+        Rule(local.name, direction in ("both", "import"), direction in ("both", "export"), _same(local), policy, first),
         to_local,
         to_remote,
         policy,

@@ -26,6 +26,7 @@ class Rule:
     """How one field is merged. `same` says whether ours and theirs (in local form) mean the same.
 
     policy: the name of what decides a field that both sides changed; "fill" also keeps a lone change from replacing a value.
+    first: the same where the two values meet for the first time; empty: as later.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Rule:
     outbound: bool = True
     same: Callable[[Value, Value], bool] = lambda ours, theirs: bool(ours == theirs)
     policy: str = "newest"
+    first: str = ""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Merge:
         self.base_remote[name] = theirs
 
 
-Policy = Callable[[str], Winner]
+Policy = Callable[[str, str], Winner]
 
 
 def is_empty(value: Value) -> bool:
@@ -82,7 +84,7 @@ def is_empty(value: Value) -> bool:
 
 
 def merge(rules: Iterable[Rule], pair: Pair, policy: Policy) -> Merge:
-    """Decide every field of a pair. `policy(name)` is asked only for a field that both sides changed differently.
+    """Decide every field of a pair. `policy(name, rule)` is asked only for a field that both sides changed differently.
 
     Neither side is preferred: with sides, directions, bases and policy swapped, the answer is swapped.
     """
@@ -106,10 +108,11 @@ def _merge_field(rule: Rule, pair: Pair, policy: Policy, result: Merge) -> None:
     we_changed = ours != base_local and rule.outbound
     if not we_changed and not (they_changed and rule.inbound):
         return
-    if rule.policy == "fill" and not is_empty(ours) and not is_empty(theirs):
+    first = base_local is UNSEEN or base_remote is UNSEEN
+    decides = (first and rule.first) or rule.policy
+    if decides == "fill" and not is_empty(ours) and not is_empty(theirs):
         result.agree(name, ours, theirs)  # each keeps its own
         return
-    first = base_local is UNSEEN or base_remote is UNSEEN
     translated = pair.translated[name]
     if isinstance(translated, Unfit | Waiting):
         if they_changed or (first and is_empty(ours)):
@@ -121,7 +124,7 @@ def _merge_field(rule: Rule, pair: Pair, policy: Policy, result: Merge) -> None:
         result.why[name] = "same"
     elif first and (is_empty(ours) or is_empty(translated)):
         _fill(rule, "first_meeting", translated, pair, result)  # an empty side never empties the other
-    elif rule.policy == "fill":
+    elif decides == "fill":
         if they_changed if is_empty(ours) else we_changed:
             both = we_changed and they_changed and rule.inbound
             _fill(rule, "fill" if both else "ours" if we_changed else "theirs", translated, pair, result)
@@ -132,7 +135,7 @@ def _merge_field(rule: Rule, pair: Pair, policy: Policy, result: Merge) -> None:
     elif not we_changed:
         _take(name, "theirs", translated, theirs, result)
     else:
-        _contest(rule, translated, theirs, policy(name), result)
+        _contest(name, decides, translated, theirs, policy(name, decides), result)
 
 
 def _untranslated(rule: Rule, found: Unfit | Waiting, theirs: Value, result: Merge) -> None:
@@ -181,9 +184,9 @@ def _send(name: str, why: str, theirs: Value, result: Merge) -> None:
     result.base_remote[name] = theirs  # seen: the write that follows is not blind
 
 
-def _contest(rule: Rule, translated: Value, theirs: Value, winner: Winner, result: Merge) -> None:
-    result.contested[rule.name] = winner
+def _contest(name: str, decides: str, translated: Value, theirs: Value, winner: Winner, result: Merge) -> None:
+    result.contested[name] = winner
     if winner == "remote":
-        _take(rule.name, rule.policy, translated, theirs, result)
+        _take(name, decides, translated, theirs, result)
     elif winner == "local":
-        _send(rule.name, rule.policy, theirs, result)
+        _send(name, decides, theirs, result)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from crm import registry
 from integrations.adapters.base import Auth, Collection
-from integrations.models import Deletions, Direction, Frequency, Matching, Policy, Stream
+from integrations.models import Deletions, Direction, FirstPolicy, Frequency, Matching, Policy, Stream
 from integrations.services import rules
 from integrations.services.connect import Refused
 from integrations.services.cost import Cost
@@ -168,11 +168,18 @@ class StreamForm(RefusableForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("The first of these that has a value decides. Capitals and spaces do not count."),
     )
+    first_policy = forms.ChoiceField(
+        label=gettext_lazy("When they meet for the first time and differ"),
+        choices=FirstPolicy.choices,
+        required=False,
+        help_text=gettext_lazy("An empty field is filled from the other side, whoever wins."),
+    )
     deletions = forms.ChoiceField(label=gettext_lazy("When a record is deleted on one side"), choices=Deletions.choices)
 
     def __init__(self, stream: Stream, data: Any = None) -> None:
-        now = {name: getattr(stream, name) for name in ("direction", "policy", "matching", "match_fields", "deletions")}
-        super().__init__(data, initial=now, prefix=str(stream.pk))
+        super().__init__(
+            data, initial={name: getattr(stream, name) for name in self.base_fields}, prefix=str(stream.pk)
+        )
         self.stream = stream
         self.entity_label = dict(entity_choices()).get(stream.entity, stream.entity)
         self.fields["match_fields"].choices = _keys(stream)

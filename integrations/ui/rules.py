@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from crm import registry
-from integrations.models import Deletions, Direction, Drift, FieldMapping, Matching, Part, Policy, Stream
+from integrations.models import Deletions, Direction, Drift, FieldMapping, FirstPolicy, Matching, Part, Policy, Stream
 from integrations.services import edits
 from integrations.services import filters as changing
 from integrations.services import rules as services
@@ -26,7 +26,7 @@ from integrations.sync.match import KEYABLE
 from integrations.ui.conditions import Conditions, Row
 from integrations.ui.tools import tool
 
-CHOICES = ("direction", "policy", "matching", "deletions", "on_drift")
+CHOICES = ("direction", "policy", "first_policy", "matching", "deletions", "on_drift")
 
 
 @dataclass
@@ -178,6 +178,7 @@ class Rules:
         return {
             "direction": _("Direction"),
             "policy": _("When both sides changed the same field"),
+            "first_policy": _("When they meet for the first time and differ"),
             "matching": _("When records exist on both sides already"),
             "match_fields": _("They belong together when they share"),
             "deletions": _("When a record is deleted on one side"),
@@ -189,10 +190,10 @@ class Rules:
         }[setting]
 
     def words(self, setting: str, value: Any) -> str:
-        choices: dict[str, Any] = {"direction": Direction, "policy": Policy, "matching": Matching,
-                                   "deletions": Deletions, "on_drift": Drift}  # fmt: skip
+        choices: dict[str, Any] = {"direction": Direction, "policy": Policy, "first_policy": FirstPolicy,
+                                   "matching": Matching, "deletions": Deletions, "on_drift": Drift}  # fmt: skip
         if setting in choices:
-            return str(choices[setting](value).label) if value else ""
+            return str(choices[setting](value).label) if value is not None else ""
         if setting == "match_fields":
             return ", ".join(self._label(name) for name in value or ())
         if setting == "filters":
@@ -220,6 +221,8 @@ class Rules:
             "free_keys": self._free_keys(),
             "fields": [self._field(one) for one in self.mappings],
             "rule_choices": Policy.choices,
+            "first": self.chosen["first_policy"],
+            "first_choices": FirstPolicy.choices,
             "numbers": self.numbers,
             "errors": self.errors,
             "moved_key": self.moved[0],

@@ -33,6 +33,7 @@ class Author:
             "direction": WAYS.get(kind) or chance.choice(("both",) * 8 + ("import", "export")),
             "deletions": chance.choice(("archive",) * 7 + ("delete", "ignore", "unlink")),
             "matching": chance.choice(("match_or_create",) * 8 + ("create_only", "match_only")),
+            "first_policy": chance.choice(("",) * 6 + ("newest", "local", "remote", "ask")),
         }
         names = list(PAIRS["contact"]) if "company" in entities else list(PAIRS["contact"])[:-1]
         mapped: tuple[str, ...] = tuple(names)

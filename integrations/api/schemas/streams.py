@@ -22,6 +22,7 @@ from values import Type
 DIRECTION = Literal["both", "import", "export"]
 #: fill: a value goes only where the other side is empty
 POLICY = Literal["newest", "local", "remote", "ask", "fill"]
+FIRST_POLICY = Literal["", "newest", "local", "remote", "ask"]
 MATCHING = Literal["match_or_create", "create_only", "match_only"]
 DELETIONS = Literal["ignore", "unlink", "archive", "delete"]
 DRIFT = Literal["ask", "apply", "stop"]
@@ -42,6 +43,7 @@ STREAM: dict[str, Any] = {
     "entity": "contact",
     "direction": "both",
     "policy": "newest",
+    "first_policy": "",
     "matching": "match_or_create",
     "match_fields": ["email"],
     "deletions": "archive",
@@ -186,6 +188,10 @@ class Stream(Schema):
     entity: str
     direction: DIRECTION
     policy: POLICY = Field(description="Who wins a field that both sides changed.")
+    first_policy: FIRST_POLICY = Field(
+        description="Who wins a field that holds something else on both sides when two records meet for the first time. "
+        "Empty: as `policy`. A field with a policy of its own follows that."
+    )
     matching: MATCHING = Field(description="What becomes of records that are not linked yet.")
     match_fields: list[str] = Field(description="Fields that pair records, tried in this order.")
     deletions: DELETIONS = Field(
@@ -246,6 +252,7 @@ class StreamCreate(Body):
     entity: str
     direction: DIRECTION | None = None
     policy: POLICY | None = None
+    first_policy: FIRST_POLICY | None = None
     matching: MATCHING | None = None
     match_fields: list[str] | None = None
     deletions: DELETIONS | None = None
@@ -263,6 +270,7 @@ class StreamChange(Body):
 
     direction: DIRECTION | None = None
     policy: POLICY | None = None
+    first_policy: FIRST_POLICY | None = None
     matching: MATCHING | None = None
     match_fields: list[str] | None = None
     deletions: DELETIONS | None = None

@@ -25,8 +25,12 @@ def met(draw):
     rules, winners = [], {}
     for name in NAMES:
         way = draw(st.sampled_from([(True, True), (True, False), (False, True)]))
-        rules.append(Rule(name, *way, policy=draw(st.sampled_from(["newest", "ask", "fill"]))))
-        winners[name] = "ask" if rules[-1].policy == "ask" else draw(st.sampled_from(["local", "remote"]))
+        policy, first = (
+            draw(st.sampled_from(["newest", "ask", "fill"])),
+            draw(st.sampled_from(["", "", "newest", "ask"])),
+        )
+        rules.append(Rule(name, *way, policy=policy, first=first))
+        winners[name] = draw(st.sampled_from(["local", "remote"]))
     local, remote = ({name: draw(VALUES) for name in NAMES} for _side in "lr")
     bases = []
     for _side in "lr":
@@ -36,7 +40,7 @@ def met(draw):
 
 
 def decided(rules, pair, winners) -> Merge:
-    return merge(rules, pair, winners.__getitem__)
+    return merge(rules, pair, lambda name, rule: "ask" if rule == "ask" else winners[name])
 
 
 def swapped(rules, pair, winners):
@@ -96,7 +100,7 @@ def test_nothing_outside_the_rules_moves(story):
 @given(met())
 def test_filling_replaces_no_value_and_makes_no_conflict(story):
     rules, pair, winners = story
-    rules = [replace(rule, policy="fill") for rule in rules]
+    rules = [replace(rule, policy="fill", first="") for rule in rules]
     result = decided(rules, pair, winners)
     assert all(is_empty(pair.local[name]) for name in result.to_local)
     assert all(is_empty(pair.remote[name]) for name in result.to_remote)
@@ -108,7 +112,14 @@ def test_filling_replaces_no_value_and_makes_no_conflict(story):
 def test_every_field_that_moves_says_why(story):
     rules, pair, winners = story
     result = decided(*story)
-    reasons = {"theirs", "ours", "same", "first_meeting", *(rule.policy for rule in rules)}
+    reasons = {
+        "theirs",
+        "ours",
+        "same",
+        "first_meeting",
+        *(rule.policy for rule in rules),
+        *(rule.first for rule in rules),
+    }
     assert {*result.to_local, *result.to_remote} <= set(result.why) and set(result.why.values()) <= reasons
 
 
@@ -123,7 +134,36 @@ def test_a_value_that_nobody_gave_appears_nowhere(story):
 def test_an_emptied_value_is_not_filled_back_until_the_other_side_changes():
     rule = Rule("a", policy="fill")
     emptied = Pair({"a": None}, {"a": "x"}, {"a": "x"}, {"a": "x"}, {"a": "x"})
-    quiet = merge([rule], emptied, WINNERS.__getitem__)
+    quiet = merge([rule], emptied, nobody)
     assert not quiet.to_local and not quiet.to_remote and quiet.base_local == {"a": None}
     theirs = Pair({"a": None}, {"a": "y"}, {"a": "y"}, {"a": None}, {"a": "x"})
-    assert merge([rule], theirs, WINNERS.__getitem__).to_local == {"a": "y"}
+    assert merge([rule], theirs, nobody).to_local == {"a": "y"}
+
+
+def nobody(name: str, rule: str):
+    raise AssertionError(f"{rule} was asked about {name}")
+
+
+@settings(max_examples=600)
+@given(met())
+def test_the_rule_of_the_first_meeting_decides_what_was_never_agreed_on_and_nothing_else(story):
+    rules, pair, winners = story
+    result = decided(*story)
+    later = decided([replace(rule, first="") for rule in rules], pair, winners)
+    for rule in rules:
+        name = rule.name
+        met_before = name in pair.base_local and name in pair.base_remote
+        if met_before or not rule.first:
+            assert [one.get(name) for one in (result.to_local, result.contested, result.why)] == [
+                one.get(name) for one in (later.to_local, later.contested, later.why)
+            ]
+        elif name in result.contested:
+            assert result.contested[name] == ("ask" if rule.first == "ask" else winners[name])
+
+
+def test_what_fills_later_may_have_decided_at_the_first_meeting():
+    rule = Rule("a", policy="fill", first="remote")
+    new = Pair({"a": "ours"}, {"a": "theirs"}, {"a": "theirs"})
+    assert merge([rule], new, lambda _name, rule: rule).to_local == {"a": "theirs"}
+    later = Pair({"a": "ours"}, {"a": "theirs"}, {"a": "theirs"}, {"a": "x"}, {"a": "x"})
+    assert not merge([rule], later, nobody).to_local

@@ -186,3 +186,72 @@ def test_lines_tell_a_first_meeting(play):
     story.come_to_rest()
     assert rules(pk, "here") == {"job_title": "first_meeting"}
     assert rules(pk, "there") == {"score": "first_meeting"}
+
+
+# --- the first meeting --------------------------------------------------------------------------------------------------
+
+
+def strangers(story: Play) -> tuple[str, str]:
+    """The same person on both sides, not paired yet, with a job that differs."""
+    remote = story.new_there("contact", mail="v30001@x.example", job="v30002")
+    pk = story.new_here("contact", email="v30001@x.example", job_title="v30003")
+    Contact.objects.filter(pk=pk).update(name=story.world.rows[remote].values["name"])
+    return pk, remote
+
+
+def jobs(story: Play, pk: str, remote: str) -> tuple[Any, Any]:
+    return here(pk), story.world.rows[remote].values["job"]
+
+
+OURS, THEIRS = ("v30003", "v30003"), ("v30002", "v30002")
+
+
+@pytest.mark.parametrize("later", ["newest", "local", "remote", "fill"])
+@pytest.mark.parametrize(("first", "then"), [("local", OURS), ("remote", THEIRS)])
+def test_who_wins_at_the_first_meeting_need_not_win_later(play, later, first, then):
+    story = play(choices={"policy": later, "first_policy": first})
+    pk, remote = strangers(story)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == then
+    told = Conflict.objects.get(field="job_title")
+    assert (told.policy, told.winner, told.local, told.remote) == (first, first, "v30003", "v30002")
+    assert rules(pk, "there" if first == "local" else "here")["job_title"] == first
+    both_edit(story, pk, remote, "v40001", "v40002")
+    story.come_to_rest()
+    winner = {"newest": "v40002", "local": "v40001", "remote": "v40002"}.get(later)
+    assert jobs(story, pk, remote) == ((winner, winner) if winner else ("v40001", "v40002"))
+
+
+def test_the_first_meeting_may_be_asked_about_and_nothing_is_written_until_then(play):
+    story = play(choices={"policy": "remote", "first_policy": "ask"})
+    pk, remote = strangers(story)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == ("v30003", "v30002")
+    waiting = Conflict.objects.get()
+    assert (waiting.policy, waiting.state, waiting.base) == ("ask", Conflict.State.OPEN, None)
+    conflicts.resolve(waiting, "local", ADA)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == OURS
+
+
+def test_a_field_with_a_rule_of_its_own_follows_it_from_the_beginning(play):
+    story = play(choices={"policy": "newest", "first_policy": "local"})
+    set_policy("job_title", "remote")
+    pk, remote = strangers(story)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == THEIRS
+
+
+def test_an_empty_side_is_filled_whoever_wins_at_the_first_meeting(play):
+    story = play(choices={"policy": "newest", "first_policy": "local"})
+    remote = story.new_there("contact", mail="v30001@x.example", job="v30002")
+    pk = story.new_here("contact", email="v30001@x.example", job_title="")
+    Contact.objects.filter(pk=pk).update(name=story.world.rows[remote].values["name"])
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == THEIRS
+
+
+def test_there_is_no_filling_at_the_first_meeting_only(play):
+    stream = play().streams["contact"]
+    with pytest.raises(Refused):
+        streams.change(stream, first_policy="fill")
