@@ -27,6 +27,7 @@ ASKED = ("person", "api")  # whoever asks for a run wants to see what came of a 
 
 def match_held(store: Store) -> Iterator[int]:
     """Decide the records that were held back: by the strongest key first, group by group; the rest found no partner."""
+    yield from _look_for_former(store)
     for name in match.fields(store):
         store.commit(partial(match.turn_to, store, name))
         while held := match.next_held(store):
@@ -40,6 +41,17 @@ def match_held(store: Store) -> Iterator[int]:
         yield len(held)
     # those that belonged to one of ours before pairs were forgotten, and are not there any more
     store.commit(lambda: HeldRecord.objects.filter(stream=store.stream, reason="former").delete())
+
+
+def _look_for_former(store: Store) -> Iterator[int]:
+    """What belonged to one of ours and no page showed is read by id: an index may not have what was made a moment ago."""
+    last = 0
+    former = HeldRecord.objects.filter(stream=store.stream, reason="former").order_by("id")
+    while part := list(former.filter(pk__gt=last).values_list("id", "remote_id")[:FETCH]):
+        last = part[-1][0]
+        found = store.adapter.fetch(store.stream.collection, [remote_id for _pk, remote_id in part])
+        apply(store, [record for record in found if not record.deleted])
+        yield len(part)
 
 
 def _put_by(held: Sequence[HeldRecord], decided: match.Matches) -> None:

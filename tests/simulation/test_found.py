@@ -57,6 +57,8 @@ FOUND: dict[str, tuple[Step, ...]] = {
         RUN,
     ),
     "a crowd leaves by an undo": (("crowd", HERE, 14), RUN, ("undo", 0, 0, False, {}), RUN),
+    # pairs were forgotten just after a create: the listing did not show it yet, and it was made a second time
+    "matched anew before the listing has it": (("new", HERE, "contact", "orm"), RUN, ("anew", 0, "match"), RUN),
 }
 
 

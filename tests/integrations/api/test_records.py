@@ -331,7 +331,9 @@ def test_the_brakes_shares_are_set(api, wired):
     for wrong in (0, 101, "many"):
         assert api.patch(home, {"brake_deletes": wrong}).status_code == 422
     assert api.patch(home, {"deletions": "delete"}).json()["code"] == "cannot_erase"
-    assert api.patch(home, {"deletions": "unlink", "policy": "fill"}).status_code == 200
+    assert api.patch(home, {"deletions": "unlink", "policy": "fill", "first_policy": "remote"}).status_code == 200
+    assert api.get(home).json()["first_policy"] == "remote"
+    assert api.patch(home, {"first_policy": "fill"}).status_code == 422
 
 
 def test_where_each_value_comes_from(api):

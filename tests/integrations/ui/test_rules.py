@@ -171,3 +171,28 @@ def test_short_page_of_rules_offers_only_what_the_tool_can_do(tenant_client, pai
     assert tenant_client.post(url("settings", paired["integration"].pk), data).status_code == 422
     stream.refresh_from_db()
     assert stream.policy == "newest"
+
+
+def test_who_wins_at_the_first_meeting_is_a_rule_of_its_own(tenant_client, rules, paired):
+    stream = paired["stream"]
+    assert '<option value="" selected>As after later changes</option>' in tenant_client.get(rules).content.decode()
+    assert tenant_client.post(rules, answers(stream, first_policy="remote")).status_code == 303
+    stream.refresh_from_db()
+    assert (stream.policy, stream.first_policy) == ("newest", "remote")
+    assert '<option value="remote" selected>The tool wins</option>' in tenant_client.get(rules).content.decode()
+    assert tenant_client.post(rules, answers(stream, first_policy="fill")).status_code == 422
+    stream.refresh_from_db()
+    assert stream.first_policy == "remote"
+
+
+def test_the_few_rules_of_every_table_have_it_too(tenant_client, paired):
+    from tests.integrations.ui.test_wizard import rules_of
+
+    integration, stream = paired["integration"], paired["stream"]
+    type(integration).objects.filter(pk=integration.pk).update(setup_step="done")
+    address = url("settings", integration.pk)
+    sent = rules_of(stream, first_policy="local")
+    assert tenant_client.post(address, sent).status_code == 303
+    stream.refresh_from_db()
+    assert stream.first_policy == "local"
+    assert '<option value="local" selected>Here wins</option>' in tenant_client.get(address).content.decode()
