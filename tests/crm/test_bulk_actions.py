@@ -8,11 +8,12 @@ from django.db import DatabaseError, connection, connections
 from django.http import QueryDict
 from django_tenants.utils import tenant_context
 
-from crm import bulk_actions, custom_fields, protection, records
+from crm import bulk_actions, custom_fields, records
 from crm.feed import Actor
 from crm.models import BulkAction, Change, Company, Contact, Deal, Person
 from crm.records import Invalid
 from crm.selection import Selection
+from tests.kept import WHY, keep
 
 ADA = Actor("user", "7", "Ada")
 
@@ -82,14 +83,12 @@ def test_tags_are_added_and_removed_one_by_one(contacts):
     assert undo(other).undone == 4 and sorted(held("tags")["C1"]) == ["a", "b"]
 
 
-def test_read_only_records_are_left_out_and_told(contacts, monkeypatch):
+def test_read_only_records_are_left_out_and_told(contacts):
     kept = str(contacts[3].pk)
-    monkeypatch.setattr(
-        protection, "_guards", [lambda entity, ids: {kept: "Kept by Notion."} if kept in map(str, ids) else {}]
-    )
-    assert bulk_actions.left_out(choose()) == (1, ["Kept by Notion."])
+    keep(kept)
+    assert bulk_actions.left_out(choose()) == (1, [WHY])
     action = do(choose(), "set", "owner", "grace@x.example")
-    assert action.changed == 7 and action.left == [{"id": kept, "title": "C3", "reason": "Kept by Notion."}]
+    assert action.changed == 7 and action.left == [{"id": kept, "title": "C3", "reason": WHY}]
     assert do(choose(), "delete").changed == 7 and held("name") == {"C3": "C3"}
 
 

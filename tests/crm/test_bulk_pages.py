@@ -3,9 +3,13 @@
 import re
 
 import pytest
+from django.db import connection
 
-from crm import bulk_actions, protection
+from crm import bulk_actions
 from crm.models import BulkAction, Contact
+from integrations.scheduling import jobs
+from integrations.scheduling.models import Job
+from tests.kept import WHY, keep
 
 CHANGE, DELETE = "/records/contact/change/", "/records/contact/delete/"
 HTMX = {"HX-Request": "true"}
@@ -49,33 +53,31 @@ def test_a_wrong_value_is_told_in_the_form(contacts, tenant_client):
     assert tenant_client.post(CHANGE, {"match": ""}).status_code == 303, "nothing is chosen"
 
 
-def test_read_only_ones_are_counted_before_and_named_after(contacts, tenant_client, monkeypatch):
-    kept = str(contacts[0].pk)
-    monkeypatch.setattr(
-        protection, "_guards", [lambda entity, ids: {kept: "Notion keeps it."} if kept in map(str, ids) else {}]
-    )
+def test_read_only_ones_are_counted_before_and_named_after(contacts, tenant_client):
+    keep(contacts[0].pk)
     asked = tenant_client.post(DELETE, {"all": "1", "match": ""})
     assert "1 of them is read-only" in asked.content.decode() and "This is every record" in asked.content.decode()
     done = tenant_client.post(DELETE, {"all": "1", "match": "", "confirm": "1"}, follow=True)
     page = done.content.decode()
-    assert "5 records are deleted. 1 was left as it is." in page and "C0" in page and "Notion keeps it." in page
+    assert "5 records are deleted. 1 was left as it is." in page and "C0" in page and WHY in page
 
 
-def test_many_go_on_in_the_background_with_their_progress(contacts, tenant_client, monkeypatch):
-    asked = []
+def test_many_go_on_in_the_background_with_their_progress(contacts, tenant, tenant_client, monkeypatch):
     monkeypatch.setattr(bulk_actions, "INLINE", 2)
-    monkeypatch.setattr(bulk_actions, "_background", [asked.append])
     page = tenant_client.post(CHANGE, {"all": "1", "match": "", "field": "status"})
     answer = tenant_client.post(CHANGE, {"all": "1", "match": "", "field": "status"} | value_of(page, "Active"))
     action = BulkAction.objects.get()
-    assert answer["Location"] == f"/records/contact/actions/{action.pk}/" and asked == [action.pk]
+    assert answer["Location"] == f"/records/contact/actions/{action.pk}/"
+    assert Job.objects.filter(pk=action.pk, kind="bulk").exists()
     assert 'hx-trigger="load delay:1s"' in tenant_client.get(answer["Location"]).content.decode()
-    bulk_actions.run(action.pk)
+    assert jobs.do(tenant.schema_name, action.pk) == "done"
+    connection.set_tenant(tenant)
     part = tenant_client.get(answer["Location"], headers=HTMX).content.decode()
     assert "6 records are changed." in part and "load delay" not in part and "<html" not in part
     tenant_client.post(f"{answer['Location']}undo/")
-    assert asked == [action.pk, action.pk]
-    bulk_actions.fail(action.pk)
+    Job.objects.filter(pk=action.pk).update(failures=jobs.ATTEMPTS)
+    assert jobs.do(tenant.schema_name, action.pk) == "done"
+    connection.set_tenant(tenant)
     assert "It stopped before the end" in tenant_client.get(answer["Location"]).content.decode()
 
 

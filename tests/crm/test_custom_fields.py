@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 from crm import bulk_actions, custom_fields, feed, field_work, protection, records
 from crm.models import BulkAction, Change, Contact, CustomField, SavedView
 from integrations.models import FieldMapping, IntegrationInstance, Stream
+from tests.kept import keep
 
 FIELDS = "/settings/fields/"
 
@@ -245,11 +246,12 @@ def test_two_who_edit_the_options_keep_each_others_changes(level, tenant_client)
     assert level.options == ["Tin", "Silver", "Lead", "Best", "Iron"] and levels() == ["Best"]
 
 
-def test_of_several_options_one_is_renamed_also_in_read_only_records(tenant, monkeypatch):
+def test_of_several_options_one_is_renamed_also_in_read_only_records(tenant):
     tags = custom_fields.add("contact", "Tags", "multi_select", ["a", "b", "c"])
     kept = contact(tags=["c", "a"])
     other = contact(tags=["b"])
-    monkeypatch.setattr(protection, "_guards", [lambda entity, ids: {str(kept.pk): "Kept by Notion."}])
+    keep(kept.pk)
+    assert protection.read_only("contact", [kept.pk])
     _field, action = custom_fields.edit(tags.pk, custom_fields.Wanted(renamed={"a": "z", "b": "y"}), feed.SYSTEM)
     assert [records.get("contact", pk).values["custom.tags"] for pk in (kept.pk, other.pk)] == [["c", "z"], ["y"]]
     assert (action.changed, Change.objects.filter(operation="update").count()) == (2, 2)

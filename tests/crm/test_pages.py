@@ -5,9 +5,12 @@ import re
 
 import pytest
 
-from crm import custom_fields, panels, protection, records
+from crm import custom_fields, records
 from crm.feed import SYSTEM, Actor
+from crm.fields import new_id
 from crm.models import Change, Company, Contact, Deal, Person, Task
+from integrations.models import RecordLink
+from tests.kept import WHY, keep
 
 GRACE = Actor("user", "9", "Grace")
 
@@ -168,18 +171,17 @@ def test_what_somebody_changed_meanwhile_is_told_and_not_overwritten(full, tenan
 
 
 @pytest.fixture
-def kept(tenant, monkeypatch):
+def kept(tenant):
     item = records.create("contact", {"name": "Kept"}, SYSTEM)
-    guard = lambda entity, ids: {item.id: "Notion keeps it."} if item.id in map(str, ids) else {}  # noqa: E731
-    monkeypatch.setattr(protection, "_guards", [guard])
+    keep(item.id)
     return item
 
 
 def test_a_read_only_record_has_a_reason_and_no_form(kept, tenant_client):
     detail = tenant_client.get(f"/records/contact/{kept.id}/").content.decode()
-    assert "Notion keeps it." in detail and f"{kept.id}/edit/" not in detail
+    assert WHY in detail and f"{kept.id}/edit/" not in detail
     form = tenant_client.get(f"/records/contact/{kept.id}/edit/")
-    assert "Notion keeps it." in form.content.decode() and not shown(form)
+    assert WHY in form.content.decode() and not shown(form)
     assert tenant_client.post(f"/records/contact/{kept.id}/edit/", {"f_1": "X"}).status_code == 403
 
 
@@ -237,14 +239,18 @@ def test_a_hostile_name_is_only_a_name(tenant, tenant_client):
         assert "<script>x" not in html and 'href="javascript' not in html
 
 
-def test_panels_and_origins_come_from_others(tenant, tenant_client, monkeypatch):
-    monkeypatch.setattr(panels, "_panels", [lambda request, entity, pk: "a panel of " + entity])
-    monkeypatch.setattr(panels, "_namers", [lambda origins: {"stream:1": "from Notion"}])
-    monkeypatch.setattr(panels, "_markers", [lambda request, entity, pk: {"email": "a mark", "name": "of the title"}])
-    item = records.create("contact", {"name": "Ada"}, Actor("run", "1", "Notion", "stream:1"))
-    html = tenant_client.get(f"/records/contact/{item.id}/").content.decode()
-    for words in ("a panel of contact", "from Notion", "a mark", "of the title"):
+def test_panels_marks_and_origins_come_from_others(tenant, tenant_client):
+    stream = keep()
+    come = Actor("run", str(new_id()), "Notion", f"stream:{stream.pk}")
+    item = records.create("contact", {"name": "Ada", "email": "ada@x.example"}, come)
+    url = f"/records/contact/{item.id}/"
+    html = tenant_client.get(url).content.decode()
+    for words in ("Notion · Contacts", "Where does Name come from?", "Where does E-mail come from?"):
         assert words in html
+    assert "Only here." in html
+    RecordLink.objects.create(stream=stream, remote_id="r", record_id=item.id, state="linked")
+    html = tenant_client.get(url).content.decode()
+    assert "Pause this record" in html and "Only here." not in html
 
 
 def test_home_tells_what_happened_today(tenant, tenant_client):

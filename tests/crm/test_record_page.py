@@ -5,10 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
-from crm import custom_fields, panels, protection, records, registry, views
+from crm import custom_fields, records, registry, views
 from crm.feed import SYSTEM, Actor
 from crm.models import Change, Company, Contact, CustomField, Deal, Person, SelectOption
 from tests.clients import HostClient
+from tests.kept import keep
 
 GRACE = Actor("user", "9", "Grace")
 HTMX = {"HX-Request": "true"}
@@ -62,7 +63,7 @@ def test_another_field_changed_meanwhile_is_no_matter_the_same_one_is_told(ada, 
     assert records.get("contact", ada.id).values["phone"] == "4"
 
 
-def test_who_may_not_write_edits_nothing(ada, tenant, tenant_client, other_tenant, member, sign_in, monkeypatch):
+def test_who_may_not_write_edits_nothing(ada, tenant, tenant_client, other_tenant, member, sign_in):
     viewer = sign_in(member("viewer"), tenant)
     page = viewer.get(f"/records/contact/{ada.id}/").content.decode()
     assert "data-edit" not in page and "bring-back" not in page
@@ -75,7 +76,7 @@ def test_who_may_not_write_edits_nothing(ada, tenant, tenant_client, other_tenan
         assert client.post(f"/records/contact/{ada.id}/bring-back/").status_code == status
         assert client.post("/records/contact/change/", {"all": "1"}).status_code == status
     assert field(viewer, ada, "phone").status_code == 403
-    monkeypatch.setattr(protection, "_guards", [lambda entity, ids: {ada.id: "Kept by Notion."}])
+    keep(ada.id)
     assert field(tenant_client, ada, "phone").status_code == 403
     stranger = sign_in(other_tenant.owner, other_tenant)
     assert stranger.get(f"/records/contact/{ada.id}/fields/phone/", headers=HTMX).status_code == 404
@@ -101,10 +102,10 @@ def test_one_change_is_undone_while_its_value_still_stands(ada, tenant_client):
 
 def test_the_history_by_field_by_origin_and_page_by_page(ada, tenant_client, monkeypatch):
     monkeypatch.setattr("crm.views.LONG", 2)
-    monkeypatch.setattr(panels, "_namers", [lambda origins: dict.fromkeys(origins, "from Notion")])
+    origin = f"stream:{keep().pk}"
     for phone in "234":
         records.update("contact", ada.id, {"phone": phone}, GRACE)
-    records.update("contact", ada.id, {"email": "a@x.example"}, Actor("run", "1", "Notion", "stream:1"))
+    records.update("contact", ada.id, {"email": "a@x.example"}, Actor("run", "1", "Notion", origin))
     url = f"/records/contact/{ada.id}/history/"
     page = tenant_client.get(url)
     assert len(page.context["history"]) == 2 and page.context["more_url"]
@@ -112,7 +113,8 @@ def test_the_history_by_field_by_origin_and_page_by_page(ada, tenant_client, mon
     assert "<html" not in more.content.decode() and len(more.context["history"]) == 2
     found = tenant_client.get(f"{url}?field=email").context["history"]
     assert [change["actor"]["label"] for change in found] == ["Notion"]
-    assert [c["actor"]["label"] for c in tenant_client.get(f"{url}?origin=stream:1").context["history"]] == ["Notion"]
+    assert "Notion · Contacts" in page.content.decode()
+    assert [c["actor"]["label"] for c in tenant_client.get(f"{url}?origin={origin}").context["history"]] == ["Notion"]
     assert len(tenant_client.get(f"{url}?origin=&field=phone").context["history"]) == 2
     assert tenant_client.get(f"{url}?field=birthday").status_code == 200
 

@@ -4,22 +4,12 @@ import uuid
 
 import pytest
 
-from crm import custom_fields, protection, records
+from crm import custom_fields, records
 from crm.feed import Actor
 from crm.models import Change, Contact
+from tests.kept import WHY, keep
 
 BY = Actor("user", "7", "Ada")
-
-
-@pytest.fixture
-def guard(monkeypatch):
-    """Records named "Kept …" come from a tool that only flows in."""
-
-    def keep(entity, ids):
-        kept = Contact.objects.filter(pk__in=ids, name__startswith="Kept") if entity == "contact" else []
-        return {str(contact.pk): "Kept by Notion, which only flows in." for contact in kept}
-
-    monkeypatch.setattr(protection, "_guards", [keep])
 
 
 def test_values_come_back_canonical(tenant):
@@ -67,9 +57,10 @@ def test_a_stale_version_is_refused_with_what_stands_now(tenant):
     assert refused.value.item.values["name"] == "Ada L."
 
 
-def test_read_only_records_stay(tenant, guard):
-    kept, own = (records.create("contact", {"name": name}, BY) for name in ("Kept Ada", "Grace"))
-    with pytest.raises(records.ReadOnly, match="Notion"):
+def test_read_only_records_stay(tenant):
+    kept, own = (records.create("contact", {"name": name}, BY) for name in ("Ada", "Grace"))
+    keep(kept.id)
+    with pytest.raises(records.ReadOnly, match=WHY):
         records.update("contact", kept.id, {"name": "X"}, BY)
     with pytest.raises(records.ReadOnly):
         records.delete("contact", [kept.id, own.id], BY)

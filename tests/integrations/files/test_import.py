@@ -13,6 +13,7 @@ from integrations.scheduling import jobs
 from integrations.scheduling.models import Job
 from integrations.services.connect import Refused
 from tests.integrations.files.conftest import ADA
+from tests.kept import WHY, keep
 
 PEOPLE = "Name,E-mail,Phone\nAda Rossi,ada@rossi.example,+39 055 1\nBo Berg,bo@berg.example,\n"
 
@@ -152,15 +153,11 @@ def test_options_are_made_only_when_asked_and_by_who_may(bring, carry_out, work,
     assert SelectOption.objects.filter(name="Dreamer").exists()
 
 
-def test_records_that_a_tool_keeps_are_refused(bring, carry_out, monkeypatch):
-    from crm import protection
-
+def test_records_that_a_tool_keeps_are_refused(bring, carry_out):
     known = records.create("contact", {"name": "Ada", "email": "ada@rossi.example"}, feed.SYSTEM)
-    monkeypatch.setattr(
-        protection, "_guards", [lambda _e, ids: {known.id: "Kept by Notion."} if known.id in map(str, ids) else {}]
-    )
+    keep(known.id)
     job = carry_out(bring(PEOPLE))
-    assert lines(job)[2].reason == "Kept by Notion."
+    assert lines(job)[2].reason == WHY
     assert records.get("contact", known.id).title == "Ada"
 
 
