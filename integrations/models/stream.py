@@ -28,7 +28,7 @@ class Policy(models.TextChoices):
 class FirstPolicy(models.TextChoices):
     """Who wins a field that holds something else on both sides when two records meet for the first time."""
 
-    AS_LATER = "", _("As after later changes")
+    AS_LATER = "", _("The rule for changes decides")
     NEWEST = Policy.NEWEST.value, Policy.NEWEST.label
     LOCAL = Policy.LOCAL.value, Policy.LOCAL.label
     REMOTE = Policy.REMOTE.value, Policy.REMOTE.label

@@ -148,6 +148,15 @@ class FrequencyForm(RefusableForm):
         return _("%(calls)s, %(share)s of what %(tool)s allows.") % {"calls": calls, "share": share, "tool": self.tool}
 
 
+#: What is said of a pair's rules without opening them.
+CHOSEN = {
+    "direction": Direction.choices,
+    "policy": Policy.choices,
+    "matching": Matching.choices,
+    "deletions": Deletions.choices,
+}
+
+
 class StreamForm(RefusableForm):
     """How one pair behaves."""
 
@@ -185,6 +194,18 @@ class StreamForm(RefusableForm):
         self.fields["match_fields"].choices = _keys(stream)
         impossible = rules.impossible_deletions(stream)  # the page of all rules says why
         self.fields["deletions"].choices = [one for one in Deletions.choices if one[0] not in impossible]
+
+    def said(self) -> list[str]:
+        """What is chosen, in words, for a form that is folded."""
+        found = {name: str(dict(choices).get(self[name].value(), "")) for name, choices in CHOSEN.items()}
+        keys = [
+            label for name, label in self.fields["match_fields"].choices if name in (self["match_fields"].value() or ())
+        ]
+        if keys and self["matching"].value() != Matching.CREATE_ONLY:
+            found["matching"] = _("Paired by %(fields)s") % {"fields": ", ".join(keys)}
+        if found["deletions"]:
+            found["deletions"] = _("Deleted: %(what)s") % {"what": found["deletions"]}
+        return [words for words in found.values() if words]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

@@ -175,7 +175,9 @@ def test_short_page_of_rules_offers_only_what_the_tool_can_do(tenant_client, pai
 
 def test_who_wins_at_the_first_meeting_is_a_rule_of_its_own(tenant_client, rules, paired):
     stream = paired["stream"]
-    assert '<option value="" selected>As after later changes</option>' in tenant_client.get(rules).content.decode()
+    assert (
+        '<option value="" selected>The rule for changes decides</option>' in tenant_client.get(rules).content.decode()
+    )
     assert tenant_client.post(rules, answers(stream, first_policy="remote")).status_code == 303
     stream.refresh_from_db()
     assert (stream.policy, stream.first_policy) == ("newest", "remote")
