@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='stream',
             name='first_policy',
-            field=models.CharField(blank=True, choices=[('', 'As after later changes'), ('newest', 'The newest edit wins'), ('local', 'Here wins'), ('remote', 'The tool wins'), ('ask', 'Ask a person')], default='', max_length=10),
+            field=models.CharField(blank=True, choices=[('', 'The rule for changes decides'), ('newest', 'The newest edit wins'), ('local', 'Here wins'), ('remote', 'The tool wins'), ('ask', 'Ask a person')], default='', max_length=10),
         ),
     ]
