@@ -100,9 +100,12 @@ def sentence(job: Import) -> str:
     if job.state == State.DISCARDED:
         return _("It was thrown away. Nothing was written.")
     if job.state == State.UNDONE:
-        back = ngettext("%(n)s row was taken back", "%(n)s rows were taken back", counts.get("undone", 0))
-        kept = ngettext("%(n)s was kept as it is now", "%(n)s were kept as they are now", counts.get("kept", 0))
-        return f"{back % {'n': number(counts.get('undone', 0))}}; {kept % {'n': number(counts.get('kept', 0))}}."
+        gone, stayed = counts.get("undone", 0), counts.get("kept", 0)
+        back = ngettext("%(n)s row was taken back", "%(n)s rows were taken back", gone) % {"n": number(gone)}
+        if not stayed:
+            return f"{back}."
+        kept = ngettext("%(n)s was kept as it is now", "%(n)s were kept as they are now", stayed) % {"n": number(stayed)}
+        return f"{back}; {kept}."
     new = ngettext("%(n)s record is new", "%(n)s records are new", counts.get("created_done", 0))
     changed = ngettext("%(n)s was changed", "%(n)s were changed", counts.get("updated_done", 0))
     told = f"{new % {'n': number(counts.get('created_done', 0))}}; {changed % {'n': number(counts.get('updated_done', 0))}}."

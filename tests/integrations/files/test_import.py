@@ -7,7 +7,7 @@ from django_tenants.utils import tenant_context
 
 from crm import feed, records
 from crm.models import Change, Company, Contact, CustomField, Deal, Person, SelectOption
-from integrations.files import imports
+from integrations.files import imports, pages
 from integrations.files.models import Import, ImportRow
 from integrations.scheduling import jobs
 from integrations.scheduling.models import Job
@@ -189,6 +189,15 @@ def test_an_import_is_taken_back_where_nobody_touched_it_since(bring, carry_out,
     assert records.get("contact", known.id).values["phone"] == "1"
     assert set(Contact.objects.values_list("name", flat=True)) == {"Ada", "Cy"}
     assert lines(job)[4].reason == "Changed since by Zoe."
+    assert pages.sentence(job) == "2 rows were taken back; 1 was kept as it is now."
+
+
+def test_an_undo_that_kept_nothing_says_nothing_of_it(bring, carry_out, work):
+    job = carry_out(bring(PEOPLE))
+    imports.undo(job, ADA)
+    work()
+    job.refresh_from_db()
+    assert pages.sentence(job) == f"{job.counts['undone']} rows were taken back."
 
 
 def test_a_worker_that_dies_between_parts_repeats_nothing(bring, work, monkeypatch):
