@@ -104,7 +104,9 @@ def sentence(job: Import) -> str:
         back = ngettext("%(n)s row was taken back", "%(n)s rows were taken back", gone) % {"n": number(gone)}
         if not stayed:
             return f"{back}."
-        kept = ngettext("%(n)s was kept as it is now", "%(n)s were kept as they are now", stayed) % {"n": number(stayed)}
+        kept = ngettext("%(n)s was kept as it is now", "%(n)s were kept as they are now", stayed) % {
+            "n": number(stayed)
+        }
         return f"{back}; {kept}."
     new = ngettext("%(n)s record is new", "%(n)s records are new", counts.get("created_done", 0))
     changed = ngettext("%(n)s was changed", "%(n)s were changed", counts.get("updated_done", 0))

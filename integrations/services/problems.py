@@ -251,16 +251,20 @@ CAUSES = """
         ) following
     )
 """
-#: One number: the causes of all.
-COUNT = f"{CAUSES} SELECT count(*) FROM causes"  # noqa: S608
+#: What a person counts: each cause is one thing, and so is each table with records to be told apart, as the inbox shows them.
+THINGS = (
+    "count(*) FILTER (WHERE code <> 'ambiguous') + count(DISTINCT causes.stream_id) FILTER (WHERE code = 'ambiguous')"
+)
+#: One number: the things of all.
+COUNT = f"{CAUSES} SELECT {THINGS} FROM causes"  # noqa: S608
 BY_INTEGRATION = f"""{CAUSES}
-    SELECT s.integration_id, count(*) FROM causes JOIN integrations_stream s ON s.id = causes.stream_id GROUP BY s.integration_id
+    SELECT s.integration_id, {THINGS} FROM causes JOIN integrations_stream s ON s.id = causes.stream_id GROUP BY s.integration_id
 """  # noqa: S608
 
 
-def count(integrations: Iterable[UUID]) -> int:
-    """How many causes wait for a person to look, of these integrations. One query that costs the number of causes."""
+def count(integrations: Iterable[UUID] | None = None) -> int:
+    """How many things wait for a person to look, of these integrations or of all. One query that costs the number of causes."""
     with connection.cursor() as cursor:
         cursor.execute(BY_INTEGRATION)
-        found = dict(cursor.fetchall())
-    return sum(found.get(pk, 0) for pk in set(integrations))
+        found: dict[UUID, int] = dict(cursor.fetchall())
+    return sum(found.values()) if integrations is None else sum(found.get(pk, 0) for pk in set(integrations))

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import Conflict, FieldMapping, IntegrationInstance, Plan, SetAside, Status
-from integrations.services import conflicts, lifecycle, plans
+from integrations.services import conflicts, lifecycle, plans, problems
+from integrations.ui.frame import GONE
 from integrations.ui.tools import tool
 
 
@@ -77,16 +78,25 @@ def _conflicts() -> list[dict[str, Any]]:
 
 
 def _set_aside() -> list[dict[str, Any]]:
+    doubtful = Q(code="ambiguous")
     number = SetAside.objects.aggregate(
-        doubtful=Count("pk", filter=Q(code="ambiguous")), others=Count("pk", filter=~Q(code="ambiguous"))
+        doubtful=Count("pk", filter=doubtful),
+        tables=Count("stream", filter=doubtful, distinct=True),
+        others=Count("pk", filter=~doubtful),
     )
     found = []
     if number["others"]:
         said = ngettext("%(n)s record is set aside", "%(n)s records are set aside", number["others"])
+        things = problems.count() - number["tables"]
+        why = ngettext(
+            "It is one thing to mend. The others go on.",
+            "They are %(n)s things to mend, by cause. The others go on.",
+            things,
+        )
         found.append(
             _need(
                 said % {"n": _n(number["others"])},
-                _("The others go on. By cause, each with what helps."),
+                why % {"n": _n(things)},
                 _inbox("problems"),
                 _("See what helps"),
                 "failing",
@@ -97,10 +107,15 @@ def _set_aside() -> list[dict[str, Any]]:
             "%(n)s record has several possible partners", "%(n)s records have several possible partners",
             number["doubtful"],
         )  # fmt: skip
+        where = ngettext(
+            "They are in %(n)s table and share a key, so nothing was guessed.",
+            "They are in %(n)s tables and share a key, so nothing was guessed.",
+            number["tables"],
+        )
         found.append(
             _need(
                 said % {"n": _n(number["doubtful"])},
-                _("They share a key, so nothing was guessed."),
+                where % {"n": _n(number["tables"])},
                 _inbox("ambiguous"),
                 _("Choose"),
             )
@@ -110,7 +125,7 @@ def _set_aside() -> list[dict[str, Any]]:
 
 def _fields() -> list[dict[str, Any]]:
     """Mapped fields that are gone there, one line for each table."""
-    gone = FieldMapping.objects.filter(gone=True, stream__integration__status=Status.ACTIVE, stream__problem_code="")
+    gone = FieldMapping.objects.filter(GONE)
     rows = gone.values("stream", "stream__integration", "stream__integration__name", "stream__collection_name")
     found = []
     for row in rows.annotate(number=Count("pk")).order_by("stream__collection_name"):

@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from crm.registry import ENTITIES
 from integrations.models import IntegrationInstance, Status, Stream, SyncLog
 from integrations.scheduling.models import Due
-from integrations.services import failures, setup
+from integrations.services import failures, problems, setup
 from integrations.services.failures import Effect
 from integrations.ui import agreement, words
 from integrations.ui.tools import tool
@@ -40,7 +40,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """failing: values set aside, and conflicts that wait for a person. waiting: records that are still to be sent."""
+    """failing: causes of what is set aside, and conflicts that wait, as the inbox counts them. waiting: records to be sent."""
 
     failing: int = 0
     waiting: int = 0
@@ -95,16 +95,16 @@ def standing(
     return Standing("in_step", covers(streams, provider))
 
 
-UNSETTLED = """
+UNSETTLED = f"""{problems.CAUSES}
     SELECT s.integration_id, sum(found.aside + found.conflicts), sum(found.waiting)
     FROM integrations_stream s CROSS JOIN LATERAL (SELECT
-        (SELECT count(*) FROM integrations_setaside a WHERE a.stream_id = s.id) AS aside,
+        (SELECT {problems.THINGS} FROM causes WHERE causes.stream_id = s.id) AS aside,
         (SELECT count(*) FROM integrations_conflict c WHERE c.stream_id = s.id AND c.state = 'open') AS conflicts,
         (SELECT count(*) FROM integrations_recordlink l
          WHERE l.stream_id = s.id AND l.dirty AND l.left_out = '' AND l.state IN ('new', 'linked', 'lost')) AS waiting
     ) found
     WHERE s.integration_id = ANY(%s::uuid[]) GROUP BY s.integration_id
-"""
+"""  # noqa: S608
 
 
 def unsettled(ids: Sequence[UUID]) -> dict[UUID, Unsettled]:

@@ -71,10 +71,26 @@ def test_everything_that_waits_has_its_button(tenant_client, stream, clash):
         assert found[title]["url"] and found[title]["label"], title
     page = tenant_client.get("/")
     assert page.context["sentence"].endswith("1 conflict waits for you.")
-    assert page.context["inbox_count"] == 3 + 2  # of what is set aside each cause is one
+    assert page.context["inbox_count"] == 3 + 3  # of what is set aside each cause is one
     row = page.context["connections"][0]
     assert row["action"]["label"] == "Look" and str(stream.integration_id) in row["action"]["url"]
     assert tenant_client.get(row["action"]["url"]).status_code == 200
+
+
+def test_home_the_badge_and_the_connection_count_the_same_things(tenant_client, stream):
+    tables.set_aside(
+        stream, [Problem("here", "unfit", "is not a date", None, f"r{n}", "x", "close_date") for n in range(6)]
+    )
+    tables.set_aside(
+        stream, [Problem(side, "ambiguous", "same", None, f"r{side}", "x", "email") for side in ("here", "there")]
+    )
+    page = tenant_client.get("/")
+    assert page.context["inbox_count"] == 2  # one cause of six, one table in which to choose
+    assert page.context["connections"][0]["status"] == "2 things need a look."
+    waiting = {one["title"]: one["text"] for one in page.context["needs"]}
+    assert waiting["6 records are set aside"] == "It is one thing to mend. The others go on."
+    assert waiting["2 records have several possible partners"].startswith("They are in 1 table")
+    assert "2 things in the inbox" in page.content.decode()
 
 
 def test_stopped_connection_leads_to_what_mends_it(tenant_client, stream):
