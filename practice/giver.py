@@ -14,13 +14,17 @@ from practice.models import Workspace
 
 class PracticeGiver:
     def give(self, integration: IntegrationInstance) -> Mapping[str, str]:
-        """A new key also ends the switch that let the one before expire."""
         try:
             workspace = world.open_workspace(integration.pk, integration.name)
         except world.Full as error:
             raise NoRoom from error
-        faults.turn(workspace, "expired", False)
         return {"token": keys.make(workspace)}
+
+    def taken(self, integration: IntegrationInstance, credentials: Mapping[str, str]) -> None:
+        """A new key also ends the switch that let the one before expire."""
+        workspace = Workspace.objects.get(integration_id=integration.pk)
+        keys.keep_only(workspace, credentials["token"])
+        faults.turn(workspace, "expired", False)
 
     def take_back(self, integration: IntegrationInstance, clear: bool) -> None:
         for workspace in Workspace.objects.filter(integration_id=integration.pk):

@@ -19,11 +19,15 @@ PREFIX = "practice_"
 
 
 def make(workspace: Workspace) -> str:
-    """A new key; those before are worth nothing any more. In the tenant's schema."""
+    """A new key beside those before. In the tenant's schema."""
     plain = PREFIX + _signer().sign(f"{connection.tenant.pk}.{secrets.token_urlsafe(24)}")
-    workspace.keys.all().delete()
     Key.objects.create(workspace=workspace, digest=_digest(plain))
     return plain
+
+
+def keep_only(workspace: Workspace, plain: str) -> None:
+    """All others are worth nothing any more."""
+    workspace.keys.exclude(digest=_digest(plain)).delete()
 
 
 def find(plain: str) -> tuple[Tenant, Key] | None:

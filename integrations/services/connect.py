@@ -186,6 +186,8 @@ def connect(
         Grant.objects.filter(integration=integration).delete()
         integration.credentials = given
         keep(integration, way.kind, account, by)
+        if way.kind == "given" and (giver := givers.giver_of(integration.provider)):
+            giver.taken(integration, given)
     return account
 
 

@@ -17,7 +17,10 @@ class NoRoom(Exception):
 
 class Giver(Protocol):
     def give(self, integration: IntegrationInstance) -> Mapping[str, str]:
-        """Credentials for this connection, seen by other processes at once. Asked again, those before end. Raises NoRoom."""
+        """New credentials for this connection, seen by other processes at once; those before go on. Raises NoRoom."""
+
+    def taken(self, integration: IntegrationInstance, credentials: Mapping[str, str]) -> None:
+        """These were found good and are the connection's from now on: all others of it end."""
 
     def take_back(self, integration: IntegrationInstance, clear: bool) -> None:
         """The connection goes. clear: and with it everything that stands there."""

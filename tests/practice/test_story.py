@@ -125,6 +125,20 @@ def test_expired_key_stops_the_connection_until_it_is_reconnected(practising):
     in_step(practising)
 
 
+def test_a_new_key_that_cannot_be_checked_leaves_the_old_one_good(practising, settings):
+    address = settings.PROVIDER_BASE_URLS
+    settings.PROVIDER_BASE_URLS = {"practice": "http://127.0.0.1:1/practice/api"}  # nobody answers there
+    reconnect = f"/connections/{practising.integration.pk}/reconnect/"
+    assert practising.browser.post(reconnect, {"way": "given"}).status_code == 422
+    settings.PROVIDER_BASE_URLS = address
+    practising.edit("p01", "phone", PHONE)
+    assert practising.sync().state == SyncLog.State.DONE
+    assert practising.contact("Femke Nolan").phone == PHONE
+    assert practising.browser.post(reconnect, {"way": "given"}).status_code == 303
+    assert practising.workspace.keys.count() == 1
+    in_step(practising)
+
+
 def test_renamed_column_goes_on_and_a_removed_one_asks(practising):
     practising.post("columns/", field="phone", name="Telephone", do="rename")
     practising.edit("p01", "phone", PHONE)
