@@ -1,7 +1,7 @@
 """Measured agreement: once a day a few pairs of every stream are read on both sides, and the share that agrees is kept.
 
-What does not agree is not mended here. It is marked to be read by the next run, which says in its lines what it did, and stands
-in the health lists until then.
+What does not agree is not mended here, nor what is gone there. It is marked to be read by the next run, which says in its lines
+what it did; what does not agree stands in the health lists until then.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def measure(stream: Stream) -> Agreement | None:
     try:
         with transaction.atomic():
             kept = _keep(stream, sample)
-            RecordLink.objects.filter(pk__in=sample.differ, stream=stream).update(reread=True)
+            RecordLink.objects.filter(pk__in=[*sample.differ, *sample.gone], stream=stream).update(reread=True)
     except IntegrityError:  # somebody else measured it meanwhile
         return None
     if sample.differ:

@@ -2,7 +2,9 @@
 
 Nothing is mended here. A pair agrees when the merge, asked with what stands on both sides now, would do nothing about it. A
 value that somebody has just changed is on its way, and no disagreement: ours while the change feed has more of it than the stream
-has looked at, theirs when the tool says that it was edited after we last read.
+has looked at, theirs when the tool says that it was edited after we last read. So is a record that is gone there: tools say when
+it was last edited and not when it was deleted, so nobody can tell a deletion of this minute from one that was missed. The next
+run reads it.
 """
 
 from __future__ import annotations
@@ -49,11 +51,13 @@ MOVING = """
 class Sample:
     """seen: pairs that were read; moving: those that say nothing; differ: {link id: (the link, names of its fields)}.
 
-    A pair whose record is gone on a side differs without any field. upto: the last link that was looked at.
+    gone: links of those among the moving whose record is gone there. A pair whose record is gone here, and was so when the stream
+    last looked, differs without any field. upto: the last link that was looked at.
     """
 
     seen: int = 0
     moving: int = 0
+    gone: list[int] = field(default_factory=list)
     differ: dict[int, tuple[RecordLink, list[str]]] = field(default_factory=dict)
     upto: int = 0
 
@@ -101,7 +105,7 @@ def _compare(
     links = {link.pk: link for link in RecordLink.objects.filter(pk__in=before)}
     rows = registry.rows(store.entity, [link.record_id for link in links.values() if link.record_id])
     load_relations(store, _relations(store, records.values()))
-    moving = _moving(store.stream, list(rows))
+    moving = _moving(store.stream, [str(link.record_id) for link in links.values() if link.record_id])  # deleted ones, too
     for pk, was in before.items():
         link = links.get(pk)
         sample.seen += 1
@@ -109,10 +113,14 @@ def _compare(
             sample.moving += 1
             continue
         record, row = records.get(link.remote_id or ""), rows.get(str(link.record_id))
-        names: list[str] = []  # of a pair that lacks one of its records
-        if record and row and not record.deleted and not (names := _disagreeing(store, link, row, record)):
+        if record is None or record.deleted:
+            sample.moving += 1
+            sample.gone.append(pk)
             continue
-        if str(link.record_id) in moving or (record is not None and _is_fresh(record, read_at)):
+        names = _disagreeing(store, link, row, record) if row else []
+        if row and not names:
+            continue
+        if str(link.record_id) in moving or _is_fresh(record, read_at):
             sample.moving += 1
         else:
             sample.differ[pk] = (link, names)

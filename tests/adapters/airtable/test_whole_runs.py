@@ -20,7 +20,7 @@ from integrations.sandbox.airtable.base import DEMO_TOKEN
 from integrations.sandbox.client import Control
 from integrations.sandbox.server import SandboxServer
 from integrations.scheduling import dispatch, due
-from integrations.services import connect, lifecycle, streams, templates
+from integrations.services import agreement, connect, lifecycle, streams, templates
 
 ADA = Actor("user", "1", "Ada")
 CHANGED = ("created", "updated", "deleted", "conflict")
@@ -134,6 +134,20 @@ def test_deletions_travel_with_the_whole_listing_and_an_edit_beats_them(
     rows = [row for row in there.rows("Contacts") if row["title"] == rescued.name]
     assert [row["values"]["Notes"] for row in rows] == ["still needed"]
     assert Contact.objects.filter(pk=rescued.pk).exists()
+
+
+def test_what_was_just_deleted_there_says_nothing_of_agreement_and_is_read_next(
+    integration: IntegrationInstance, there: Control
+) -> None:
+    lifecycle.activate(integration)
+    sync(integration)
+    link = RecordLink.objects.filter(stream__entity="contact").order_by("id").first()
+    there.trash_row(link.remote_id)
+    kept = agreement.measure(link.stream)
+    assert kept is not None
+    assert (kept.seen - kept.agree, kept.moving, kept.differ) == (1, 1, [])
+    sync(integration)
+    assert not Contact.objects.filter(pk=link.record_id).exists()
 
 
 def test_a_copy_that_a_person_makes_of_ours_is_not_thrown_away(

@@ -16,7 +16,7 @@ from integrations.catalog.models import Provider
 from integrations.models import Conflict, RecordLink, SetAside, SyncLog
 from integrations.sandbox.hubspot.base import DEMO_TOKEN
 from integrations.scheduling import dispatch, due
-from integrations.services import connect, lifecycle, streams
+from integrations.services import agreement, connect, lifecycle, streams
 
 ADA = Actor("user", "1", "Ada")
 PAIRS = (("Companies", "company"), ("Contacts", "contact"), ("Deals", "deal"))
@@ -108,6 +108,15 @@ def test_edits_and_deletions_travel_both_ways_without_echo(control, integration)
     assert theirs.phone == "+33 1 99 99" and theirs.name.endswith(" Changed")
     assert control.row(ids[0])["is_trashed"] and not Deal.objects.filter(pk=gone_there.pk).exists()
     assert quiet(integration) and not Conflict.objects.exists()
+
+
+def test_what_was_just_deleted_there_says_nothing_of_agreement(control, integration):
+    sync(integration)
+    SyncLog.objects.update(started_at=timezone.now() + dt.timedelta(hours=1))  # its last edit is long past
+    link = RecordLink.objects.filter(stream__entity="deal").order_by("id").first()
+    control.trash_row(link.remote_id)
+    kept = agreement.measure(link.stream)
+    assert (kept.seen - kept.agree, kept.moving, kept.differ) == (1, 1, [])
 
 
 def test_association_that_no_increment_tells_is_told_by_the_whole_listing(control, integration):

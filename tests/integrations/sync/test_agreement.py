@@ -90,6 +90,12 @@ def test_an_edit_there_since_the_last_run_is_no_disagreement_but_a_missed_one_is
     assert [one["link"] for one in kept.differ] == [link.pk] and kept.moving == 0
 
 
+def test_a_record_that_is_being_deleted_says_nothing(stream):
+    Contact.objects.filter(pk=stream.links.order_by("id").first().record_id).delete()
+    kept = agreement.measure(stream)
+    assert (kept.agree, kept.moving, kept.differ) == (11, 1, [])
+
+
 def test_samples_take_turns_until_all_were_seen(stream, settings):
     from integrations.services import calls
 
