@@ -105,7 +105,9 @@ def _compare(
     links = {link.pk: link for link in RecordLink.objects.filter(pk__in=before)}
     rows = registry.rows(store.entity, [link.record_id for link in links.values() if link.record_id])
     load_relations(store, _relations(store, records.values()))
-    moving = _moving(store.stream, [str(link.record_id) for link in links.values() if link.record_id])  # deleted ones, too
+    moving = _moving(
+        store.stream, [str(link.record_id) for link in links.values() if link.record_id]
+    )  # deleted ones, too
     for pk, was in before.items():
         link = links.get(pk)
         sample.seen += 1
