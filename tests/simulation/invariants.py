@@ -395,7 +395,7 @@ class _View:
         if link is None:
             return False
         if link.state == LinkState.LINKED and self.stream.direction == Direction.IMPORT:
-            return str(link.record_id) in self.play.deleted_here  # until somebody there edits it: then it comes back
+            return self._deleted(str(link.record_id), but=self.play)  # until somebody there edits it: then it comes back
         if link.state not in (LinkState.LEFT, LinkState.UNLINKED, LinkState.GONE):
             return False
         return self.parts or bool({str(link.record_id), link.remote_id} & self.play.parted)
@@ -446,9 +446,10 @@ class _View:
         known = {str(pk) for pk in put_away.exclude(record_id=None).values_list("record_id", flat=True)}
         return known | ({str(link.record_id)} if link else set())
 
-    def _deleted(self, pk: str) -> bool:
-        """Whether a person deleted this record, on any side."""
-        ends = [(play, link) for play in self.scene.plays for link in self.scene.links if str(link.record_id) == pk]
+    def _deleted(self, pk: str, but: Play | None = None) -> bool:
+        """Whether a person deleted this record, here or in any tool. but: not counting what was deleted there."""
+        plays = [play for play in self.scene.plays if play is not but]
+        ends = [(play, link) for play in plays for link in self.scene.links if str(link.record_id) == pk]
         return pk in self.play.deleted_here or any(
             link.stream.integration_id == play.integration.pk and link.remote_id in play.deleted_there
             for play, link in ends
