@@ -124,9 +124,9 @@ def wait_until_quiet(page: Page) -> None:
 def let_something_happen(page: Page, demo: Demo, connection: str) -> None:
     """Edits on both sides, and one of them on both at once, where a person has to choose."""
     page.goto(f"{connection}rules/")
-    page.locator("fieldset, .section").filter(has_text="Contacts").get_by_label(
-        "When both sides changed"
-    ).first.select_option("ask")
+    contacts = page.locator("details.fold").filter(has_text="Contacts")
+    contacts.locator("summary").click()
+    contacts.get_by_label("When both sides changed").select_option("ask")
     page.get_by_role("button", name="Save the rules").click()
     for name, changed in EDITED_THERE.items():
         demo.notion.edit_row(row_of(demo, name), **changed)
@@ -250,6 +250,7 @@ def main(folder: Path) -> None:
         album.take("contacts", f"{demo.home}/records/contact/")
         album.take("contact", f"{demo.home}{record}")
         album.take("gallery", f"{demo.home}/connections/new/")
+        album.take("tables", f"{connection}tables/?now=1", "#matching")
         album.take("mapping", mapping, "#preview table")
         album.take("plan", plan, "#plan .picture")
         sharp = new_page(browser, scale=1.5, storage_state=page.context.storage_state())
