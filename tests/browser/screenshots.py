@@ -250,7 +250,7 @@ def main(folder: Path) -> None:
         album.take("contacts", f"{demo.home}/records/contact/")
         album.take("contact", f"{demo.home}{record}")
         album.take("gallery", f"{demo.home}/connections/new/")
-        album.take("tables", f"{connection}tables/?now=1", "#matching")
+        album.take("tables", f"{connection}tables/?now=1", ".tables li:last-child .table-facts:has-text('records')")
         album.take("mapping", mapping, "#preview table")
         album.take("plan", plan, "#plan .picture")
         sharp = new_page(browser, scale=1.5, storage_state=page.context.storage_state())

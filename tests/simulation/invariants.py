@@ -395,9 +395,8 @@ class _View:
         if link is None:
             return False
         if link.state == LinkState.LINKED and self.stream.direction == Direction.IMPORT:
-            return self._deleted(
-                str(link.record_id), but=self.play
-            )  # until somebody there edits it: then it comes back
+            # until somebody there edits it: then it comes back
+            return self._deleted(str(link.record_id), but=self.play)
         if link.state not in (LinkState.LEFT, LinkState.UNLINKED, LinkState.GONE):
             return False
         return self.parts or bool({str(link.record_id), link.remote_id} & self.play.parted)
