@@ -66,7 +66,8 @@ class Rules:
         rows = {side: [Row(*row) for row in rows] for side, rows in data["conditions"].items()}
         single = {name: (policy, critical) for name, (policy, critical) in data["fields"].items()}
         conditions = Conditions(stream, rows)
-        return cls(stream, data["chosen"], data["numbers"], data["keys"], single, conditions)
+        saved = {name: getattr(stream, name) for name in CHOICES}  # a choice may be younger than the draft
+        return cls(stream, saved | data["chosen"], data["numbers"], data["keys"], single, conditions)
 
     def draft(self) -> dict[str, Any]:
         return {

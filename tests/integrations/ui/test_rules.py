@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from integrations.models import Draft
+from integrations.services import streams
 from tests.integrations.ui.conftest import pair, url
 
 pytestmark = pytest.mark.usefixtures("notion")
@@ -198,3 +200,18 @@ def test_the_few_rules_of_every_table_have_it_too(tenant_client, paired):
     stream.refresh_from_db()
     assert stream.first_policy == "local"
     assert '<option value="local" selected>Here wins</option>' in tenant_client.get(address).content.decode()
+
+
+def test_draft_from_before_a_choice_existed_is_shown_and_saved(tenant_client, rules, paired):
+    stream = paired["stream"]
+    tenant_client.post(rules, answers(stream, policy="remote") | {"do": "key-add", "add_key": "phone"})
+    draft = Draft.objects.get()
+    del draft.data["chosen"]["first_policy"]
+    draft.save()
+    streams.change(stream, first_policy="local")
+    page = tenant_client.get(rules)
+    assert page.context["draft"] and page.context["first"] == "local"
+    given = answers(stream, policy="remote", first_policy=page.context["first"], seen=page.context["seen"])
+    assert tenant_client.post(rules, given).status_code == 303
+    stream.refresh_from_db()
+    assert (stream.policy, stream.first_policy) == ("remote", "local")
