@@ -17,13 +17,14 @@ from django.utils.translation import gettext as _
 
 from crm import feed, records, registry
 from crm.feed import Actor
-from integrations.models import Conflict, LinkState, RecordLink, Status, Stream
+from integrations.models import Conflict, LinkState, Policy, RecordLink, Status, Stream
 from integrations.notifications.bell import rings
 from integrations.scheduling import due
 from integrations.scheduling.models import Priority
 from integrations.scheduling.tasks import wake_on_commit
 from integrations.services.connect import Refused
 from integrations.sync import tables
+from integrations.sync.merge import is_empty
 from values import Unfit, Value
 
 OTHER = {"local": "remote", "remote": "local"}
@@ -51,7 +52,7 @@ def resolve(conflict: Conflict, winner: str, by: Actor) -> Conflict:
         elif conflict.state == Conflict.State.OPEN:
             _settle(conflict, link, winner)
         elif winner != conflict.winner:
-            _turn(conflict, winner)
+            _turn(conflict, link, winner)
         conflict.state, conflict.winner, conflict.settled_by = Conflict.State.SETTLED, winner, by.label
         conflict.seen_at = conflict.seen_at or timezone.now()
         conflict.save(update_fields=["state", "winner", "settled_by", "seen_at"])
@@ -122,14 +123,26 @@ def _settle(conflict: Conflict, link: RecordLink, winner: str) -> None:
     if winner == "remote":
         _write_here(conflict, conflict.remote, over=conflict.local)
         link.base_local = link.base_local | {name: conflict.remote}
+    else:
+        _let_out(conflict, link, winner)
     link.dirty = True
     link.save(update_fields=["base_local", "base_remote", "dirty"])
 
 
-def _turn(conflict: Conflict, winner: str) -> None:
+def _turn(conflict: Conflict, link: RecordLink, winner: str) -> None:
     """Both sides hold what won; the other value is written here and goes out like any edit."""
     values = {"local": conflict.local, "remote": conflict.remote}
     _write_here(conflict, values[winner], over=values[OTHER[winner]])
+    _let_out(conflict, link, winner)
+    link.save(update_fields=["base_local"])
+
+
+def _let_out(conflict: Conflict, link: RecordLink, winner: str) -> None:
+    """Where only what is empty is filled, an edit replaces nothing there. What a person chose does, as if never agreed on."""
+    name, value = conflict.field, conflict.local if winner == "local" else conflict.remote
+    one = conflict.stream.mappings.filter(local=name).first()
+    if one and (one.policy or conflict.stream.policy) == Policy.FILL and not is_empty(value):
+        link.base_local = {known: value for known, value in link.base_local.items() if known != name}
 
 
 def _write_here(conflict: Conflict, value: Value, over: Value) -> None:

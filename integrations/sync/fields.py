@@ -10,9 +10,16 @@ from django.db import connection
 from crm import registry
 from integrations.adapters.base import Collection, Schema
 from integrations.adapters.base import Field as RemoteField
-from integrations.models import Stream
+from integrations.models import FieldMapping, FirstPolicy, Policy, Stream
 from integrations.sync import mapping
 from values import Type
+
+#: By which rules of the first meeting what flows so may replace a value.
+WINS_BY: dict[str, list[str]] = {
+    "both": FirstPolicy.values,
+    "import": [FirstPolicy.REMOTE],
+    "export": [FirstPolicy.LOCAL],
+}
 
 
 def schema_of(stream: Stream) -> Schema:
@@ -39,10 +46,17 @@ def compiled(stream: Stream, entity: registry.Entity | None = None) -> list[mapp
         allowed = mapping.fit(remote, local, one.options).directions
         direction = narrowed(stream.direction, one.direction, allowed)
         if direction:
-            # a field with a rule of its own follows it from the beginning
-            policy, first = (one.policy, "") if one.policy else (stream.policy, stream.first_policy)
+            policy, first = one.policy or stream.policy, _first(stream, one, direction)
             ready.append(mapping.compile_mapping(local, remote, direction, one.options, policy, one.critical, first))
     return ready
+
+
+def _first(stream: Stream, one: FieldMapping, direction: str) -> str:
+    """What decides a first meeting. A field with a rule of its own follows that from the beginning; where values flow one way and
+    only fill, they replace others at first, too, only if the side that they come from is to win."""
+    if one.policy or (stream.policy == Policy.FILL and stream.first_policy not in WINS_BY[direction]):
+        return ""
+    return stream.first_policy
 
 
 def narrowed(*limits: str | Iterable[str]) -> str:

@@ -235,8 +235,8 @@ def _changed_fields(
             continue
         if base is UNSEEN and is_empty(ours) and link.remote_id:
             continue  # never agreed on: our being empty says nothing
-        # decided at the first meeting, by a rule of its own: ours is on its way for the first time
-        decided = bool(mapped.rule.first) and base is UNSEEN and mapped.name in link.base_remote
+        # theirs was seen, and a rule of the first meeting or a person has let ours replace it
+        decided = base is UNSEEN and mapped.name in link.base_remote
         fills = mapped.policy == Policy.FILL and not decided and bool(link.remote_id)
         if fills and _keeps_theirs(ours, link.base_remote.get(mapped.name)):
             link.base_local = link.base_local | {mapped.name: ours}

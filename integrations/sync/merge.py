@@ -110,7 +110,10 @@ def _merge_field(rule: Rule, pair: Pair, policy: Policy, result: Merge) -> None:
         return
     first = base_local is UNSEEN or base_remote is UNSEEN
     decides = (first and rule.first) or rule.policy
-    if decides == "fill" and not is_empty(ours) and not is_empty(theirs):
+    # one side was seen alone and has not moved since: the other is to replace it
+    on_its_way = first and (ours == base_local or theirs == base_remote)
+    fills = decides == "fill" and not on_its_way
+    if fills and not is_empty(ours) and not is_empty(theirs):
         result.agree(name, ours, theirs)  # each keeps its own
         return
     translated = pair.translated[name]
@@ -124,7 +127,7 @@ def _merge_field(rule: Rule, pair: Pair, policy: Policy, result: Merge) -> None:
         result.why[name] = "same"
     elif first and (is_empty(ours) or is_empty(translated)):
         _fill(rule, "first_meeting", translated, pair, result)  # an empty side never empties the other
-    elif decides == "fill":
+    elif fills:
         if they_changed if is_empty(ours) else we_changed:
             both = we_changed and they_changed and rule.inbound
             _fill(rule, "fill" if both else "ours" if we_changed else "theirs", translated, pair, result)

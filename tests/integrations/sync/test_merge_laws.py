@@ -102,8 +102,9 @@ def test_filling_replaces_no_value_and_makes_no_conflict(story):
     rules, pair, winners = story
     rules = [replace(rule, policy="fill", first="") for rule in rules]
     result = decided(rules, pair, winners)
-    assert all(is_empty(pair.local[name]) for name in result.to_local)
-    assert all(is_empty(pair.remote[name]) for name in result.to_remote)
+    on_its_way = pair.base_local.keys() ^ pair.base_remote.keys()  # one side was seen: the other is to replace it
+    assert all(is_empty(pair.local[name]) for name in result.to_local.keys() - on_its_way)
+    assert all(is_empty(pair.remote[name]) for name in result.to_remote - on_its_way)
     assert not result.contested
 
 
@@ -167,3 +168,10 @@ def test_what_fills_later_may_have_decided_at_the_first_meeting():
     assert merge([rule], new, lambda _name, rule: rule).to_local == {"a": "theirs"}
     later = Pair({"a": "ours"}, {"a": "theirs"}, {"a": "theirs"}, {"a": "x"}, {"a": "x"})
     assert not merge([rule], later, nobody).to_local
+
+
+def test_what_was_seen_there_and_is_to_be_replaced_goes_out_whatever_the_rule():
+    for policy in ("newest", "local", "remote", "ask", "fill"):
+        seen = Pair({"a": "ours"}, {"a": "theirs"}, {"a": "theirs"}, {}, {"a": "theirs"})
+        result = merge([Rule("a", policy=policy)], seen, nobody)
+        assert (result.to_remote, result.to_local, result.base_local) == ({"a"}, {}, {})

@@ -251,6 +251,67 @@ def test_an_empty_side_is_filled_whoever_wins_at_the_first_meeting(play):
     assert jobs(story, pk, remote) == THEIRS
 
 
+APART = ("v30003", "v30002")
+
+
+@pytest.mark.parametrize("of", ["the table", "the field"])
+@pytest.mark.parametrize("first", ["newest", "local", "remote", "ask"])
+@pytest.mark.parametrize(("way", "source", "then"), [("import", "remote", THEIRS), ("export", "local", OURS)])
+def test_what_only_fills_one_way_replaces_a_value_at_first_only_for_the_side_it_comes_from(
+    play, way, source, then, first, of
+):
+    story = play(choices={"policy": "fill", "first_policy": first} | ({"direction": way} if of == "the table" else {}))
+    FieldMapping.objects.filter(local="job_title").update(direction=way)
+    pk, remote = strangers(story)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == (then if first == source else APART)
+    assert not Conflict.objects.exists()
+
+
+@pytest.mark.parametrize("now", ["ask", ""])
+def test_what_a_person_chose_goes_out_though_the_rule_only_fills(play, now):
+    story = play(choices={"policy": "fill", "first_policy": "ask"})
+    pk, remote = strangers(story)
+    story.come_to_rest()
+    streams.change(Stream.objects.get(), first_policy=now)
+    conflicts.resolve(Conflict.objects.get(), "local", ADA)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == OURS
+    assert rules(pk, "there")["job_title"] == "person"
+
+
+def test_what_was_asked_before_the_rule_only_filled_goes_out_as_well(play):
+    story = play(choices={"policy": "ask"})
+    pk, remote = met(story)
+    both_edit(story, pk, remote, "v30003", "v30002")
+    story.run()
+    streams.change(Stream.objects.get(), policy="fill")
+    conflicts.resolve(Conflict.objects.get(), "local", ADA)
+    story.come_to_rest()
+    assert jobs(story, pk, remote) == OURS
+
+
+@pytest.mark.parametrize(("first", "one", "other"), [("local", OURS, THEIRS), ("remote", THEIRS, OURS)])
+def test_swapping_who_won_at_first_reaches_both_sides_though_the_rule_only_fills(play, first, one, other):
+    story = play(choices={"policy": "fill", "first_policy": first})
+    pk, remote = strangers(story)
+    for then in (one, other, one):
+        story.come_to_rest()
+        assert jobs(story, pk, remote) == then
+        conflicts.swap(Conflict.objects.get(), ADA)
+
+
+def test_an_emptying_that_a_person_swapped_to_is_not_filled_back(play):
+    story = play(choices={"policy": "local"})
+    pk, remote = met(story, job_title="v30001")
+    both_edit(story, pk, remote, "v30003", None)
+    story.come_to_rest()
+    streams.change(Stream.objects.get(), policy="fill")
+    conflicts.swap(Conflict.objects.get(), ADA)
+    story.come_to_rest()
+    assert here(pk) == ""
+
+
 def test_there_is_no_filling_at_the_first_meeting_only(play):
     stream = play().streams["contact"]
     with pytest.raises(Refused):
