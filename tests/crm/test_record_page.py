@@ -196,6 +196,13 @@ def test_fields_options_and_people_are_asked_once_for_a_page(ada, tenant_client,
         assert sum(wanted in query["sql"] for query in asked) == 1, small
 
 
+@pytest.mark.parametrize("page", ["", "edit/", "history/"])
+def test_the_numbers_of_the_frame_are_asked_once_for_a_page(ada, tenant_client, page):
+    with CaptureQueriesContext(connection) as asked:
+        assert tenant_client.get(f"/records/contact/{ada.id}/{page}").status_code == 200
+    assert sum("AS waiting" in query["sql"] for query in asked) == 1
+
+
 def test_what_a_page_read_is_forgotten_with_it(ada, tenant_client):
     url = f"/records/contact/{ada.id}/"
     assert "Shoe size" not in tenant_client.get(url).content.decode()
