@@ -68,6 +68,18 @@ class GrantLost(AuthenticationFailed):
     remedy = _("Reconnect the tool; nothing else is lost.")
 
 
+class KeyUnreadable(AuthenticationFailed):
+    """What is stored cannot be opened: INTEGRATION_ENCRYPTION_KEY holds the key no more with which it was sealed."""
+
+    code = "key_unreadable"
+    remedy = _("Reconnect the tool, or ask whoever runs this installation to put back what it was kept with.")
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(
+            message or "no key of INTEGRATION_ENCRYPTION_KEY opens it; put the former one behind the present one"
+        )
+
+
 class AppRefused(AdapterError):
     """The provider does not take our own app's id or secret: nobody's grant is at fault, staff have to mend it."""
 

@@ -110,6 +110,7 @@ CODES: dict[str, tuple[int, str]] = {
     # what a provider answered
     "authentication_failed": (422, "The provider does not accept the credentials"),
     "grant_lost": (422, "The sign-in at the provider has to be repeated"),
+    "key_unreadable": (422, "The stored credentials cannot be read any more"),
     "app_refused": (502, "The provider does not accept our own app"),
     "no_room": (409, "There is no room for one more"),
     "no_oauth_app": (409, "Nobody can connect this provider by signing in there"),

@@ -20,7 +20,7 @@ from integrations.adapters import errors
 from integrations.adapters.base import OAuth
 from integrations.adapters.registry import adapters
 from integrations.catalog.models import Provider
-from integrations.secrets import Secret
+from integrations.secrets import CannotOpen, Secret
 from integrations.transport.http import Transport
 
 
@@ -51,8 +51,11 @@ class OurApp:
 
     @property
     def client_secret(self) -> str:
-        """ "" of an app that has none: a public client."""
-        return self.sealed.open() if self.sealed else ""
+        """ "" of an app that has none: a public client. Raises AppRefused when it cannot be opened: staff enter it again."""
+        try:
+            return self.sealed.open() if self.sealed else ""
+        except CannotOpen as error:
+            raise errors.AppRefused("no key of INTEGRATION_ENCRYPTION_KEY opens the secret of our app") from error
 
     def url(self, documented: str) -> str:
         """PROVIDER_BASE_URLS stands for whatever host the provider documents."""

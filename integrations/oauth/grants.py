@@ -30,6 +30,7 @@ from django_tenants.utils import schema_context
 from integrations.adapters import errors
 from integrations.models import Grant, IntegrationInstance
 from integrations.oauth.exchange import GrantRefused, OurApp, Tokens, refresh
+from integrations.secrets import CannotOpen
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +107,8 @@ def renew(integration_id: UUID, refused: str = "", is_idle: bool = False) -> Gra
     """The grant with a token that can be used. refused: a token that the provider does not take any more. is_idle: renew it
     although its token is good, when it has not been for long.
 
-    Raises AuthenticationFailed or GrantLost when only a person can mend it; RateLimited, Unavailable, AppRefused when it may
-    pass. To be called outside of any transaction.
+    Raises AuthenticationFailed, GrantLost or KeyUnreadable when only a person can mend it; RateLimited, Unavailable, AppRefused
+    when it may pass. To be called outside of any transaction.
     """
     pauses = iter(BUSY_WAITS)
     while True:
@@ -131,7 +132,7 @@ def renew(integration_id: UUID, refused: str = "", is_idle: bool = False) -> Gra
 
 def _renew(grant: Grant, refused: str, now: dt.datetime) -> Grant:
     """Under the lock, with a row just read."""
-    refresh_token, app = grant.tokens.open()["refresh_token"], OurApp.at(grant.integration.provider)
+    refresh_token, app = _opened(grant)["refresh_token"], OurApp.at(grant.integration.provider)
     if not refresh_token:
         if _has_run_out(grant, now):
             return _end(grant, errors.AuthenticationFailed("the token has run out, and there is none to renew it with"))
@@ -206,7 +207,14 @@ def _has_run_out(grant: Grant, now: dt.datetime) -> bool:
 
 
 def _token(grant: Grant) -> str:
-    return grant.tokens.open()["token"]
+    return _opened(grant)["token"]
+
+
+def _opened(grant: Grant) -> dict[str, str]:
+    try:
+        return grant.tokens.open()
+    except CannotOpen as error:
+        raise errors.KeyUnreadable from error
 
 
 def _pause(failures: int) -> dt.timedelta:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from integrations.adapters import errors
 from integrations.models import Grant, IntegrationInstance
 from integrations.oauth.exchange import OurApp, revoke
+from integrations.secrets import CannotOpen
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,13 @@ def farewell(integration: IntegrationInstance) -> Callable[[], bool] | None:
     same = others.filter(integration__provider=integration.provider, integration__account_id=integration.account_id)
     if integration.account_id and same.exists():
         return None
-    held = grant.tokens.open()
+    try:
+        held = grant.tokens.open()
+    except CannotOpen:
+        log.warning(
+            "the grant of the deleted integration %s was not ended at %s: it cannot be opened", integration.pk, app.slug
+        )
+        return None
     name, token = str(integration.pk), held[app.oauth.revokes] or held["token"]
     return lambda: _end(app, token, name)
 

@@ -12,12 +12,14 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from integrations.adapters import errors
 from integrations.adapters.base import Adapter, RateLimit
 from integrations.adapters.registry import adapter_class, adapters
 from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance
 from integrations.oauth.grants import GrantBearer
 from integrations.scheduling.models import Priority
+from integrations.secrets import CannotOpen
 from integrations.services import calls
 from integrations.transport.breaker import Breaker, Look
 from integrations.transport.http import Bearer, Transport
@@ -72,7 +74,10 @@ def open_adapter(
     before_send: Callable[[bool], None] | None = None,
     priority: int = Priority.PERSON,
 ) -> Adapter:
-    """The adapter of an integration with its stored credentials. Raises ProviderOff, NotConnected. Close it after use."""
+    """The adapter of an integration with its stored credentials. Close it after use.
+
+    Raises ProviderOff, NotConnected, KeyUnreadable.
+    """
     credentials, bearer = _signing(integration)
     adapter = open_with(integration.provider, credentials, integration.account_id, before_send, priority, bearer)
     adapter.transport.on_close = partial(calls.add, integration)
@@ -88,7 +93,10 @@ def _signing(integration: IntegrationInstance) -> tuple[Mapping[str, str], Beare
         bearer = GrantBearer(grant)
         return {"token": bearer.held.token}, bearer
     if integration.credentials:
-        return integration.credentials.open(), None
+        try:
+            return integration.credentials.open(), None
+        except CannotOpen as error:
+            raise errors.KeyUnreadable from error
     raise NotConnected(integration.name)
 
 

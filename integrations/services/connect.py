@@ -18,6 +18,7 @@ from integrations.catalog.models import Provider
 from integrations.models import Grant, IntegrationInstance, Part, Status
 from integrations.notifications.bell import rings
 from integrations.oauth.exchange import OurApp
+from integrations.secrets import CannotOpen
 from integrations.services import given as givers
 from integrations.services.adapters import ProviderOff, account_name, open_with
 from integrations.webhooks import wishes
@@ -116,7 +117,10 @@ def not_granted(integration: IntegrationInstance) -> tuple[Scope, ...]:
         return ()
     way = auth_of(integration.provider, "oauth2").oauth
     grant = Grant.objects.filter(integration=integration).first()
-    granted = set(str(grant.tokens.open().get("scope") or "").replace(",", " ").split()) if grant else set()
+    try:
+        granted = set(str(grant.tokens.open().get("scope") or "").replace(",", " ").split()) if grant else set()
+    except CannotOpen:  # nobody knows any more; the next run says so
+        return ()
     if way is None or not granted:
         return ()
     return tuple(sorted((one for one in way.scopes if one.name not in granted), key=lambda one: one.optional))
@@ -159,7 +163,7 @@ def ask(adapter: Adapter) -> Account:
 
 
 #: What a new key mends.
-NEED_A_KEY = ("authentication_failed", "grant_lost", "access_denied", "not_connected")
+NEED_A_KEY = ("authentication_failed", "grant_lost", "key_unreadable", "access_denied", "not_connected")
 
 
 def connect(

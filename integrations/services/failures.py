@@ -142,6 +142,16 @@ FAILURES: dict[str, Failure] = {
         Button.RECONNECT,
         Effect.STOP,
     ),
+    "key_unreadable": Failure(
+        lazy("The stored key for %(tool)s cannot be read any more"),
+        lazy("It is kept encrypted, and what opens it is not known to this installation any more."),
+        lazy(
+            "Reconnect; mappings and paired records are kept. Or ask whoever runs this installation to put back the former "
+            "encryption key, and then resume."
+        ),
+        Button.RECONNECT,
+        Effect.STOP,
+    ),
     "not_connected": Failure(
         lazy("There is no key for %(tool)s"),
         lazy("The connection was made without one, or it was taken away."),

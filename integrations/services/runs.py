@@ -102,6 +102,8 @@ def _work(integration: IntegrationInstance, run: SyncLog, lease: Lease) -> str:
     except NotConnected:
         return endings.fail(integration, run, lease, "not_connected")
     except errors.AdapterError as error:
+        if isinstance(error, errors.KeyUnreadable):
+            log.error("the key of %s (%s): %s (docs/security.md)", integration.pk, integration.provider, error)
         log.info("run %s of %s: %s: %s", run.pk, integration.pk, error.code, error)
         return endings.fail(integration, run, lease, error.code, str(error), getattr(error, "retry_after", 0.0))
     except Exception:

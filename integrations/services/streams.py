@@ -203,7 +203,7 @@ def reading_back(integration: IntegrationInstance) -> ReadsBack:
     """What the tool's API makes of a value that is written: it is declared, so nobody is asked."""
     try:
         adapter = open_adapter(integration)
-    except (NotConnected, ProviderOff):
+    except (NotConnected, ProviderOff, errors.KeyUnreadable):
         return lambda _field, value: value
     adapter.close()
     return adapter.reads_back

@@ -15,8 +15,9 @@ from integrations.models import IntegrationInstance, Status, SyncLog
 from integrations.scheduling import due
 from integrations.scheduling.models import Priority
 from integrations.scheduling.tasks import wake_on_commit
-from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
+from integrations.services.adapters import open_adapter
 from integrations.services.connect import Refused
+from integrations.services.streams import words
 from integrations.sync import undo
 from integrations.sync.effects import ACTIONS
 from integrations.sync.store import Store
@@ -31,17 +32,12 @@ def preview(run: SyncLog, record_id: UUID | None = None, field: str = "") -> Pre
     """What would be taken back and what not, from what stands here now; the tool is asked only when it is done."""
     asked = _asked(run, Actor("system"), record_id, field)
     streams = run.integration.streams.filter(is_active=True).select_related("integration")
-    try:
-        with closing(open_adapter(run.integration)) as adapter, transaction.atomic():
-            stores = {
-                stream.pk: Store(SyncLog(integration=run.integration), stream, None, adapter)  # type: ignore[arg-type]
-                for stream in streams.prefetch_related("mappings")
-            }
-            return undo.preview(asked, stores, LOOKED_AT, SHOWN)
-    except NotConnected as error:
-        raise Refused(_("Connect the tool first."), code="not_connected") from error
-    except ProviderOff as error:
-        raise Refused(_("This tool is switched off at the moment."), code="provider_off") from error
+    with words(), closing(open_adapter(run.integration)) as adapter, transaction.atomic():
+        stores = {
+            stream.pk: Store(SyncLog(integration=run.integration), stream, None, adapter)  # type: ignore[arg-type]
+            for stream in streams.prefetch_related("mappings")
+        }
+        return undo.preview(asked, stores, LOOKED_AT, SHOWN)
 
 
 def ask(run: SyncLog, by: Actor, record_id: UUID | None = None, field: str = "") -> SyncLog:

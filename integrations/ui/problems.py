@@ -25,7 +25,7 @@ from integrations.ui.paging import by_id
 from integrations.ui.tools import tool
 
 ROWS = 50
-RECONNECTS = ("access_denied", "authentication_failed", "grant_lost", "not_connected")
+RECONNECTS = ("access_denied", "authentication_failed", "grant_lost", "key_unreadable", "not_connected")
 
 
 def shown(problems: Sequence[Problem]) -> list[dict[str, Any]]:

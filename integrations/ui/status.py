@@ -164,9 +164,12 @@ def mend(integration: IntegrationInstance, what: str, stream: Stream | None = No
 def mends(integration: IntegrationInstance, what: str) -> list[dict[str, Any]]:
     """For a connection that stands still: the button that mends it, and where that alone does not set it going, another.
 
-    Access that is missing is given at the tool, or by signing in anew, where the connection was made so.
+    Access that is missing is given at the tool, or by signing in anew, where the connection was made so. A key that cannot be
+    read can be again once the operator has put the encryption key back.
     """
-    if what in ("reconnect", "go_on"):
+    if integration.status_code == "key_unreadable":
+        wanted = ["reconnect", "resume"]
+    elif what in ("reconnect", "go_on"):
         wanted = [what]
     elif integration.status_code == "access_denied":
         wanted = ["reconnect", "resume"] if integration.auth_kind == "oauth2" else ["resume", "reconnect"]

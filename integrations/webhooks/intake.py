@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 from uuid import UUID
 
 from django.db import connection
@@ -16,8 +17,11 @@ from integrations.adapters import errors
 from integrations.adapters.base import HookCall, HookEvent, HookSays
 from integrations.adapters.registry import adapter_class
 from integrations.catalog.models import Provider
+from integrations.secrets import CannotOpen
 from integrations.webhooks.addresses import app_secret, hooks_of
 from integrations.webhooks.models import Handshake, Heard, Subscription
+
+log = logging.getLogger(__name__)
 
 #: How long a call is remembered. Adapters refuse what is signed with an older time; providers repeat for a day or so.
 REMEMBERED = dt.timedelta(hours=48)
@@ -60,7 +64,11 @@ def take(provider: str, subscription: UUID | None, call: HookCall, now: dt.datet
         if row is None:
             raise Ended
         sealed = row.secret or sealed
-    secret = sealed.open() if sealed else ""
+    try:
+        secret = sealed.open() if sealed else ""
+    except CannotOpen as error:
+        log.error("a call of %s cannot be checked: %s (docs/security.md)", provider, error)
+        raise errors.Forged("what it is signed with cannot be opened") from error
     said = adapter_class(provider).heard(call, secret, now)
     if not (secret or is_handshake(said)):
         raise errors.Forged("nothing is signed before there is a secret")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from django.utils import timezone
 from integrations.adapters import base, errors
 from integrations.adapters.base import Adapter
 from integrations.models import IntegrationInstance, Status
+from integrations.secrets import CannotOpen
 from integrations.services.adapters import NotConnected, ProviderOff, open_adapter
 from integrations.webhooks.addresses import address_of, can_be_called
 from integrations.webhooks.models import Subscription
@@ -101,7 +102,10 @@ def _tend(row: Subscription, adapter: Adapter) -> None:
 
 
 def _made(row: Subscription, adapter: Adapter) -> base.Subscription:
-    if row.remote_id:
+    if row.remote_id and _is_unreadable(row):  # its calls can never be checked: another one in its place
+        with suppress(errors.AdapterError):
+            adapter.unsubscribe(row.collection, _known(row))
+    elif row.remote_id:
         try:
             return adapter.renew(row.collection, _known(row))
         except errors.NotFound:
@@ -164,7 +168,18 @@ def _code(error: Exception) -> str:
 
 
 def _known(row: Subscription) -> base.Subscription:
-    return base.Subscription(row.remote_id, row.secret.open() if row.secret else "", row.expires_at)
+    secret = row.secret.open() if row.secret and not _is_unreadable(row) else ""
+    return base.Subscription(row.remote_id, secret, row.expires_at)
+
+
+def _is_unreadable(row: Subscription) -> bool:
+    """What it is signed with was sealed with an encryption key that is not known any more."""
+    try:
+        if row.secret:
+            row.secret.open()
+    except CannotOpen:
+        return True
+    return False
 
 
 def _update(row: Subscription, **facts: Any) -> None:

@@ -143,8 +143,9 @@ def test_a_provider_that_is_switched_off(tenant, api, wired):
 
 
 def test_what_nobody_foresaw_tells_its_number_only(tenant, api, wired, caplog):
-    # a row that cannot be: the adapter of a provider whose folder is gone, past all checks
-    IntegrationInstance.objects.filter(pk=wired["integration"]).update(credentials=b"\x01broken, and no key opens it")
+    broken = IntegrationInstance.objects.get(pk=wired["integration"])
+    broken.credentials = {"nothing": "that the adapter asks for"}  # a row that cannot be, past all checks
+    broken.save(update_fields=["credentials"])
     with caplog.at_level(logging.ERROR):
         answer = api.get(f"integrations/{wired['integration']}/collections", X_Request_Id="my-own-number-7")
     assert code(answer) == (500, "unexpected")

@@ -208,9 +208,24 @@ def test_a_connection_whose_key_cannot_be_opened_can_be_deleted_and_says_what_is
     settings.INTEGRATION_ENCRYPTION_KEYS = ["another"]
     later()
     tending.tend(integration.pk)
-    assert rows()["one"].problem_code == "internal_error"
+    assert rows()["one"].problem_code == "key_unreadable"
     lifecycle.delete(integration)
     assert rows() == {}
+
+
+def test_a_subscription_whose_secret_cannot_be_opened_is_made_anew_once_the_tool_is_connected_again(
+    integration, memo, settings
+):
+    tending.tend(integration.pk)
+    before = rows()["one"].remote_id
+    settings.INTEGRATION_ENCRYPTION_KEYS = ["another"]
+    integration.credentials = {"token": "t"}
+    integration.save(update_fields=["credentials"])
+    later()
+    tending.tend(integration.pk)
+    after = rows()["one"]
+    assert after.problem_code == "" and after.remote_id not in ("", before) and after.secret.open()
+    assert len(memo.remote.there) == 2
 
 
 def test_beat_finds_them_also_when_no_message_came(integration, memo):
