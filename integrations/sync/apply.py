@@ -223,7 +223,8 @@ class Batch:
     def _remember(self, link: Link, record: Record) -> None:
         facts = {
             "remote_version": record.version,
-            "remote_edited_at": record.edited_at,
+            # never earlier than before: a tool's clock may be set back, and what a late listing shows would pass for newer
+            "remote_edited_at": max(filter(None, (record.edited_at, link.remote_edited_at)), default=None),
             "remote_url": (record.url or link.remote_url)[:2000],
         }
         if link.intent is not None or any(getattr(link, name) != value for name, value in facts.items()):

@@ -85,3 +85,18 @@ def test_second_copy_is_known_although_another_tool_has_a_record_of_that_id(home
     )
     failure = tell(home, Story(tools, steps))
     assert failure is None, f"{failure.what}\n{failure.log}"
+
+
+def test_an_old_listing_is_not_believed_because_the_tools_clock_was_set_back(home: Any) -> None:
+    """Our write was answered with a time before that of the state it replaced, which a listing went on showing: it was taken over."""
+    tool = Tool("square", ("contact",), ORDINARY, tuple(PLAIN["contact"]))
+    steps: tuple[Step, ...] = (
+        ("new", HERE, "contact", "ui"),
+        RUN,
+        ("skew", 0, -90),
+        ("edit", HERE, "contact", 0, PLAIN["contact"].index("job_title"), "ui"),
+        RUN,
+        RUN,
+    )
+    failure = tell(home, Story((tool,), steps))
+    assert failure is None, f"{failure.what}\n{failure.log}"
