@@ -88,7 +88,7 @@ def test_second_copy_is_known_although_another_tool_has_a_record_of_that_id(home
 
 
 def test_an_old_listing_is_not_believed_because_the_tools_clock_was_set_back(home: Any) -> None:
-    """Our write was answered with a time before that of the state it replaced, which a listing went on showing: it was taken over."""
+    """Our write was answered with an earlier time than the state that it replaced, which a listing went on showing."""
     tool = Tool("square", ("contact",), ORDINARY, tuple(PLAIN["contact"]))
     steps: tuple[Step, ...] = (
         ("new", HERE, "contact", "ui"),
