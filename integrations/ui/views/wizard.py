@@ -125,7 +125,7 @@ def size(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str) -> HttpResponse:
-    if chosen := request.POST.getlist("pair"):
+    if (chosen := request.POST.getlist("pair")) or "entity" not in request.POST:  # none of them is ticked
         return _add_matching(request, integration, chosen, back)
     form = TableForm(request.POST)
     if form.is_valid():
@@ -145,6 +145,9 @@ def _add_table(request: HttpRequest, integration: IntegrationInstance, back: str
 
 def _add_matching(request: HttpRequest, integration: IntegrationInstance, chosen: list[str], back: str) -> HttpResponse:
     """Each takes a second or more: with scripts one at a time, and the page tells how far it is."""
+    if not chosen:
+        messages.error(request, _("Choose at least one table to keep in step."))
+        return go(request, back)
     total = request.POST.get("total", "")[:4]
     begun_with = int(total) if total.isdecimal() else 0
     turn = pairing.go_on(integration, chosen, begun_with, not is_htmx(request), str(request.user))

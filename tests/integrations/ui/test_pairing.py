@@ -104,3 +104,14 @@ def test_a_connection_that_runs_pairs_them_too_and_they_wait_to_be_begun(begun, 
     answer = tenant_client.post(url("tables", begun.pk), {"pair": list(offers.values())[:2]})
     assert answer.headers["Location"] == url("tables", begun.pk)
     assert [one.is_active for one in begun.streams.all()] == [False, False]
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_nothing_ticked_is_said_and_no_page_lands_in_the_form(begun, offers, tenant_client, headers):
+    address = url("setup", begun.pk, "map")
+    answer = tenant_client.post(address, {}, headers=headers)
+    place = answer.headers.get("HX-Redirect") or answer.headers.get("Location")
+    assert (answer.status_code, place, answer.content) == (204 if headers else 303, address, b"")
+    [message] = tenant_client.get(address).context["messages"]
+    assert message.level_tag == "error"
+    assert not begun.streams.exists()
