@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from integrations.scheduling import jobs
 from integrations.scheduling.models import Job
+from tests.between import meanwhile, refuse
 
 
 @pytest.fixture
@@ -100,21 +101,13 @@ def test_an_import_that_breaks_in_the_middle_can_be_taken_back(bring, work, monk
     job = imports.preview(bring("Name\n" + "".join(f"P{n}\n" for n in range(5))))
     work()
     job.refresh_from_db()
-    real = applying._apply_part
-
-    def breaks(job, entity, rows):
-        if rows[0].number > 3:
-            raise RuntimeError("broken")
-        return real(job, entity, rows)
-
-    monkeypatch.setattr(applying, "_apply_part", breaks)
+    refuse("crm_contact", "NEW.name = 'P3'")
     imports.approve(job, ADA, may_add=True, version=job.version)
     for _ in range(3):
         work()
     job.refresh_from_db()
     assert (job.state, Contact.objects.count()) == ("done", 2)
     assert "A fault of ours" in job.problem
-    monkeypatch.setattr(applying, "_apply_part", real)
     imports.undo(job, ADA)
     work()
     assert Contact.objects.count() == 0
@@ -179,23 +172,25 @@ def test_a_planner_that_lost_its_claim_leaves_the_plan_of_another_one_alone(tena
 
 @pytest.mark.parametrize("breaks", [False, True])
 def test_a_planner_does_not_bring_back_what_was_thrown_away(tenant, bring, monkeypatch, breaks):
-    from integrations.files import imports, planning
+    from django.core.files.storage import storages
+
+    from integrations.files import imports, planning, reading
     from integrations.files.models import Import, ImportRow
-    from integrations.services.connect import Refused
 
-    real = planning.Planner.lines
     monkeypatch.setattr(planning, "BATCH", 1)
+    job = imports.preview(bring("Name\nAda\nBo\nCy\n"))
+    pk = job.pk
+    if breaks:
+        with storages["files"].open(job.stored, "w") as file:
+            file.write("Name\nAda\n" + ",Bo" * (reading.MAX_COLUMNS + 1) + "\nCy\n")
 
-    def meanwhile(planner, part):
-        if part[0][0] == 3:
-            imports.discard(Import.objects.get())
-            if breaks:
-                raise Refused("damaged in the middle")
-        return real(planner, part)
+    def first_is_planned(sql):
+        return "SAVEPOINT" in sql and Import.objects.get().position == 2
 
-    pk = imports.preview(bring("Name\nAda\nBo\nCy\n")).pk
-    monkeypatch.setattr(planning.Planner, "lines", meanwhile)
-    with pytest.raises(jobs.Lost):
+    with (
+        pytest.raises(jobs.Lost),
+        meanwhile(first_is_planned, lambda: imports.discard(Import.objects.get()), after=True),
+    ):
         imports.make_plan(pk, jobs.Turn(pk, Job.objects.get().fence, 1e12), tenant)
     assert (Import.objects.get().state, ImportRow.objects.count()) == ("discarded", 0)
 
@@ -213,19 +208,16 @@ def test_a_plan_in_the_making_is_not_the_one_to_approve(tenant, bring, work):
     assert refused.value.code == "moved_import"
 
 
-def test_what_a_fault_ended_keeps_no_file(tenant, bring, work, monkeypatch):
+def test_what_a_fault_ended_keeps_no_file(tenant, bring, work):
     import datetime as dt
 
     from django.core.files.storage import storages
 
-    from integrations.files import applying, imports, keeping
+    from integrations.files import imports, keeping
     from integrations.files.models import Import
     from tests.integrations.files.conftest import ADA
 
-    def breaks(*_):
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(applying, "_apply_part", breaks)
+    refuse("crm_contact", "true")
     job = imports.preview(bring("Name\nAda\n"))
     work()
     job.refresh_from_db()

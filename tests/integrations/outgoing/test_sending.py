@@ -20,6 +20,7 @@ from integrations.outgoing import due, endpoints, signing, turns
 from integrations.outgoing.models import Delivery, Endpoint, Event
 from integrations.scheduling.models import DueEndpoint, Told
 from tenants.models import Membership
+from tests.contract.wire import Wire
 
 
 @pytest.fixture
@@ -319,20 +320,17 @@ def test_what_happens_during_a_turn_is_not_forgotten(integration, endpoint, send
 
 @pytest.mark.parametrize("how", ["switch_off", "remove"])
 def test_what_a_person_does_during_a_turn_holds(how, integration, endpoint, receiver, send, monkeypatch):
-    from integrations.outgoing import endpoints, turns
-
     row, _secret = endpoint()
     ended(integration)
     ended(integration)
     receiver.answers.append((500, {}, b""))
-    real = turns.post
 
-    def slow(*sent):
+    def acts(request):
         getattr(endpoints, how)(Endpoint.objects.get(pk=row.pk))
-        return real(*sent)
+        return True
 
-    monkeypatch.setattr(turns, "post", slow)
-    assert send() == 1
+    Wire(acts).install(monkeypatch)
+    assert send() == 1 == len(receiver.calls)
     assert not Delivery.objects.filter(state="waiting").exists()
     assert not DueEndpoint.objects.exclude(due_at=None).exists()
 

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from crm import records
 from crm.models import Contact
-from integrations.models import RecordLink, Status, Stream, SweptRecord, SyncLog
+from integrations.models import IntegrationInstance, RecordLink, Status, Stream, SweptRecord, SyncLog
 from integrations.scheduling import dispatch, due, leases
 from integrations.scheduling.models import Due, Priority
 from integrations.services import lifecycle
 from integrations.sync import pull, slices
+from tests.between import meanwhile
+from tests.contract.wire import Killed
 from tests.integrations.sync.test_two_way import ADA, connected, notion, sync
 
 __all__ = ["notion"]
@@ -122,8 +124,14 @@ def test_cancel_between_two_writes_leaves_nothing_open(integration, notion, else
     assert sum(row["values"].get("Phone") == "+33 5" for row in there) == 40
 
 
-def test_process_that_ends_gives_its_lease_back_in_a_long_wait(integration, notion, elsewhere, monkeypatch):
-    monkeypatch.setattr(slices, "ending", threading.Event())
+@pytest.fixture
+def goes_on():
+    """What is told that it ends in a test goes on after it."""
+    yield
+    slices.ending.clear()
+
+
+def test_process_that_ends_gives_its_lease_back_in_a_long_wait(integration, notion, goes_on, elsewhere):
     notion.fail(fault="rate_limited", retry_after=45, path="query$", times=1)
     elsewhere(slices.ending.set, lambda: SyncLog.objects.filter(progress__phase="reading").exists())
     started = time.monotonic()
@@ -209,19 +217,18 @@ def test_backfill_holds_still_beside_somebody_urgent_but_is_never_stopped(integr
     assert given_way(Priority.SCHEDULE, beside=Priority.PERSON) < held_still
 
 
-def test_wake_up_of_a_backfill_takes_a_person_first(integration, monkeypatch):
+@pytest.mark.parametrize(("woken", "taken"), [("backfill", ["person", "backfill"]), ("person", ["person"])])
+def test_wake_up_of_a_backfill_takes_a_person_first(live_tenant, woken, taken):
     from integrations.scheduling import tasks
 
-    taken = []
-    monkeypatch.setattr(dispatch, "run_if_due", lambda _schema, pk: taken.append(pk))
-    somebody_waits(Priority.PERSON)
-    person = Due.objects.exclude(pk=integration.pk).get().pk
-    due.ask(integration.pk, Priority.BACKFILL)
-    tasks.wake(connection.schema_name, str(integration.pk))
-    assert taken == [person, integration.pk]
-    taken.clear()
-    tasks.wake(connection.schema_name, str(person))
-    assert taken == [person]
+    waiting = {}
+    for name, priority in (("backfill", Priority.BACKFILL), ("person", Priority.PERSON)):
+        waiting[name] = IntegrationInstance.objects.create(provider="notion", name=name, status="active")
+        due.ask(waiting[name].pk, priority)
+    tasks.wake(live_tenant.schema_name, str(waiting[woken].pk))
+    connection.set_tenant(live_tenant)
+    stopped = IntegrationInstance.objects.filter(status_code="not_connected").order_by("status_since")
+    assert list(stopped.values_list("name", flat=True)) == taken
 
 
 # --- the daily listing --------------------------------------------------------------------------------------------
@@ -258,23 +265,15 @@ def test_sweep_that_is_killed_goes_on(integration, notion, monkeypatch, after):
     for row in notion.rows(notion.tables()[0]["name"], limit=1000)[10:14]:
         notion.trash_row(row["id"])
     Stream.objects.update(swept_at=None)
-    steps = iter(range(100))
 
-    class Killed(BaseException):
-        pass
+    def dies():
+        raise Killed
 
-    def note(*args, real=pull.tables.note_swept):
-        real(*args)
-        if next(steps) == after:
-            raise Killed
-
-    monkeypatch.setattr(pull.tables, "note_swept", note)
     monkeypatch.setattr(pull, "GATHER", 200)
     due.ask(integration.pk)
-    try:
+    with pytest.raises(Killed), meanwhile("INSERT INTO integrations_sweptrecord", dies, after=True, skip=after):
         dispatch.run_if_due(connection.schema_name, integration.pk)
-    except Killed:
-        assert integration.streams.get().sweep_cursor
+    assert integration.streams.get().sweep_cursor
     Due.objects.update(leased_until=None)
     sync(integration)
     assert Contact.objects.count() == PAGES * PAGE - 4
