@@ -31,7 +31,8 @@ def there(
     server: SandboxServer, control: Control, live_tenant: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Control:
     settings.PROVIDER_BASE_URLS = {"airtable": server.url("airtable")}
-    monkeypatch.setattr(AirtableAdapter, "manifest", replace(MANIFEST, limits=()))  # nothing here is about pacing
+    # five requests a second are a minute here, and tests of pacing are elsewhere
+    monkeypatch.setattr(AirtableAdapter, "manifest", replace(MANIFEST, limits=()))
     return control
 
 

@@ -28,7 +28,8 @@ ONLY_EMAIL = "new.person@example.com"
 
 @pytest.fixture
 def tools(sandbox, settings, live_tenant, monkeypatch):
-    """The three sandboxes, each with some people of its own; nothing here is about pacing."""
+    """The three sandboxes, each with some people of its own. Without limits: Airtable's five requests a second are minutes here,
+    and tests of pacing are elsewhere."""
     settings.PROVIDER_BASE_URLS = {slug: sandbox.url(slug) for slug in TOKENS}
     controls = {slug: sandbox.control.of(slug) for slug in TOKENS}
     for slug, control in controls.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -10,7 +9,6 @@ from django.db import connection
 from django_tenants.utils import tenant_context
 
 from integrations.adapters.base import RateLimit
-from integrations.adapters.registry import adapter_class
 from integrations.catalog.models import Calls, Provider
 from integrations.models import IntegrationInstance, Status
 from integrations.scheduling.models import Priority
@@ -57,13 +55,13 @@ def test_the_page_says_how_much_was_asked_and_how_much_is_left(working, tenant_c
     assert "Notion asked to slow down 2 times" in html
 
 
-def test_a_documented_day_is_reckoned_where_the_tool_does_not_tell(begun, monkeypatch):
-    daily = (RateLimit(1000, 86_400), RateLimit(5, 1, path="/search"))
-    monkeypatch.setattr("integrations.services.adapters.limits_of", lambda _provider: daily)
+def test_a_documented_day_is_reckoned_where_the_tool_does_not_tell(tenant):
+    hubspot = IntegrationInstance.objects.create(provider="hubspot", name="HubSpot", account_id="7")
     for _ in range(3):
-        limiter().ask(account_name("notion", begun.account_id), daily)
-    found = quota.usage(begun)
-    assert (found.left, found.of, found.fills) == (997, 1000, ())
+        limiter().ask(account_name("hubspot", "7"), limits_of(Provider.objects.get(slug="hubspot")))
+    found = quota.usage(hubspot)
+    assert (found.left, found.of) == (249_997, 250_000)
+    assert [(fill.limit, fill.used) for fill in found.fills] == [(RateLimit(100, 10), 3)]
 
 
 def test_integrations_and_tenants_on_one_account_share_its_bucket(begun, other_tenant):
@@ -82,12 +80,10 @@ def test_integrations_and_tenants_on_one_account_share_its_bucket(begun, other_t
     assert unknown != mine and TOKEN not in unknown
 
 
-def test_staff_replace_the_limit_of_the_account_and_not_that_of_a_part(db, monkeypatch):
-    account, search = RateLimit(180, 60), RateLimit(5, 1, path="/search")
-    cls = adapter_class("notion")
-    monkeypatch.setattr(cls, "manifest", replace(cls.manifest, limits=(account, search)))
-    provider = Provider.objects.get(slug="notion")
-    assert limits_of(provider) == (account, search)
+def test_staff_replace_the_limits_of_the_account_and_not_that_of_a_part(db):
+    ten_seconds, search, day = RateLimit(100, 10), RateLimit(5, 1, path=r"/search$"), RateLimit(250_000, 86_400)
+    provider = Provider.objects.get(slug="hubspot")
+    assert limits_of(provider) == (ten_seconds, search, day)
     provider.requests_per_minute = 600
     assert limits_of(provider) == (RateLimit(600, 60), search)
 
