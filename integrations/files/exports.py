@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.core.files.base import File
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
@@ -29,6 +29,7 @@ from crm.registry import Entity, Field, People
 from integrations.files import sheet
 from integrations.files.cells import CURRENCY, Writer, fields_of, neutral
 from integrations.files.models import Export
+from integrations.notifications.bell import rings
 from integrations.scheduling import jobs
 from integrations.services.connect import Refused
 from values import Type
@@ -220,9 +221,11 @@ def do(job_id: UUID, turn: jobs.Turn) -> bool:
         size = file.tell()
         file.seek(0)
         name = storages["files"].save(f"{connection.schema_name}/exports/{job.pk}.{job.format}", File(file))
-    Export.objects.filter(pk=job_id).update(
-        state=State.READY, stored=name, size=size, rows=job.rows, ended_at=timezone.now()
-    )
+    with transaction.atomic():
+        Export.objects.filter(pk=job_id).update(
+            state=State.READY, stored=name, size=size, rows=job.rows, ended_at=timezone.now()
+        )
+        rings.ring()  # whoever asked has gone on with something else
     return True
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from django.utils.translation import override
 
 from integrations.files import applying, exports, imports
 from integrations.files.models import Export, Import
+from integrations.notifications.bell import rings
 from integrations.scheduling.jobs import Handler, Turn
 
 State = Import.State
@@ -60,7 +61,9 @@ def import_failed(job_id: UUID) -> None:
 
 def export_failed(job_id: UUID) -> None:
     unfinished = Export.objects.filter(pk=job_id, state__in=(Export.State.WAITING, Export.State.RUNNING))
-    unfinished.update(state=Export.State.FAILED, ended_at=timezone.now())
+    with transaction.atomic():
+        if unfinished.update(state=Export.State.FAILED, ended_at=timezone.now()):
+            rings.ring()
 
 
 @contextmanager

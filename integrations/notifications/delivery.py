@@ -42,6 +42,8 @@ def deliver(notices: list[tuple[Notice, bool]], at: dt.datetime) -> None:
 
 
 def _for(notice: Notice, user_id: int, asked: Wishes, again: bool) -> Delivery | None:
+    if notice.facts.get("user", user_id) != user_id:
+        return None
     in_app, by_mail = asked.of(notice.kind)
     if again and by_mail == ByMail.NOW:
         by_mail = ByMail.NEVER if asked.next_digest(notice.at) is None else ByMail.DIGEST

@@ -18,6 +18,7 @@ class Kind(models.TextChoices):
     SET_ASIDE = "set_aside", _("Records were set aside")
     VOLUMES = "volumes", _("Unusually many or few changes")
     WEBHOOK = "webhook", _("A webhook was switched off")
+    EXPORT = "export", _("A file that you asked for is ready")
 
 
 #: One sentence for whoever chooses.
@@ -29,6 +30,7 @@ ABOUT = {
     Kind.SET_ASIDE: _("Values that a tool or a field does not take, for a cause that is new."),
     Kind.VOLUMES: _("A run wrote far more than usual, or a busy table has been silent for days."),
     Kind.WEBHOOK: _("Its address said that it is gone, or took nothing for days, so Raccord stopped telling it."),
+    Kind.EXPORT: _("An export of many records is put together in the background. Only you are told of yours."),
 }
 
 
@@ -65,6 +67,8 @@ KIND_OF = {
 
 Choice = tuple[bool, str]  # (in the app, ByMail)
 
+#: Told only to whoever asked for it, who waits for it.
+OWN: Choice = (True, ByMail.NOW)
 #: Quiet: only who can mend it gets a mail at once, and only when a connection stands still.
 MANAGING: dict[str, Choice] = {
     Kind.CRITICAL: (True, ByMail.NOW),
@@ -74,6 +78,7 @@ MANAGING: dict[str, Choice] = {
     Kind.SET_ASIDE: (True, ByMail.DIGEST),
     Kind.VOLUMES: (True, ByMail.DIGEST),
     Kind.WEBHOOK: (True, ByMail.NOW),
+    Kind.EXPORT: OWN,
 }
 DEFAULTS: dict[str, dict[str, Choice]] = {
     Role.OWNER: MANAGING,
@@ -86,8 +91,9 @@ DEFAULTS: dict[str, dict[str, Choice]] = {
         Kind.SET_ASIDE: (True, ByMail.NEVER),
         Kind.VOLUMES: (False, ByMail.NEVER),
         Kind.WEBHOOK: (False, ByMail.NEVER),
+        Kind.EXPORT: OWN,
     },
-    Role.VIEWER: {kind: (kind == Kind.CRITICAL, ByMail.NEVER) for kind in Kind.values},
+    Role.VIEWER: {kind: (kind == Kind.CRITICAL, ByMail.NEVER) for kind in Kind.values} | {Kind.EXPORT: OWN},
 }
 #: Of what only they may see.
 ADMINS_ONLY = {Kind.WEBHOOK}

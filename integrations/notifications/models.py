@@ -15,7 +15,7 @@ class Told(models.Model):
     """What people know about one subject. turn: counts its notices, so that one change makes one, whoever sees it.
 
     subject: "integration:<id>", "stream:<id>", "incident:<provider>", "conflicts:<id>", "set_aside:<id>", "volumes:<id>",
-    "silence:<id>", "webhook:<id>", "runs". memory: what the subject needs besides, see watch.py.
+    "silence:<id>", "webhook:<id>", "export:<id>", "runs". memory: what the subject needs besides, see watch.py.
     """
 
     subject = models.CharField(max_length=120, unique=True)
@@ -37,7 +37,8 @@ class Told(models.Model):
 
 
 class Notice(models.Model):
-    """One change of state. facts: names and numbers for its words (words.py); never a value of a record, never a secret.
+    """One change of state. facts: names and numbers for its words (words.py); never a value of a record, never a secret. With
+    "user" in it, it is told to that person alone.
 
     over_at: when what it tells of was over; it is dismissed then.
     """

@@ -16,7 +16,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q
+from django.utils.translation import override
 
+from integrations.files import exports, keeping
+from integrations.files.models import Export
 from integrations.models import Conflict, IntegrationInstance, SetAside, Status, Stream, SyncLog, SyncLogLine
 from integrations.notifications import delivery, states, volumes
 from integrations.notifications.bell import rings
@@ -73,6 +76,7 @@ class _Look:
         self._set_aside(runs)
         self._volumes(runs)
         self._webhooks()
+        self._exports()
         self._over()
         delivery.deliver(self.made, self.at)
         return len(self.made)
@@ -248,6 +252,23 @@ class _Look:
                 self._end(subject)
                 told.memory = {}
                 told.save()
+
+    def _exports(self) -> None:
+        """Files that workers wrote or could not write, to whoever asked; over when the file is there no more."""
+        ended = Export.objects.filter(state__in=(Export.State.READY, Export.State.FAILED), by_kind="user")
+        here = {f"export:{one.pk}": one for one in ended.filter(ended_at__gte=self.at - keeping.EXPORTS)}
+        for subject, one in here.items():
+            if subject in self.told or not one.by_id.isdecimal():
+                continue
+            with override(one.language or None):
+                file = exports.file_name(one)
+            facts = {"user": int(one.by_id), "export": str(one.pk), "entity": one.entity, "file": file, "n": one.rows}
+            is_ready = one.state == Export.State.READY
+            self._tell(self._remember(subject), News(Kind.EXPORT, State()), facts | {"is_ready": is_ready})
+        for subject, told in self.told.items():
+            if subject.startswith("export:") and subject not in here:
+                self._end(subject)
+                told.delete()
 
     def silences(self) -> int:
         active = [pk for pk, one in self.streams.items()

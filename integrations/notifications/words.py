@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from crm import registry
 from integrations.adapters.registry import adapters
+from integrations.files import keeping
 from integrations.models import IntegrationInstance
 from integrations.notifications.kinds import Kind, Level
 from integrations.notifications.models import Notice
@@ -69,6 +70,8 @@ def say(notice: Notice, role: str, entities: Entities | None = None) -> Said:
             return _silent(notice) if notice.facts["what"] == "silent" else _odd(notice)
         case Kind.WEBHOOK:
             return _webhook(notice)
+        case Kind.EXPORT:
+            return _export(notice, entities)
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -251,6 +254,24 @@ def _webhook(notice: Notice) -> Said:
     text = " ".join([why, _("Mend it, switch it on, and send what was given up again.")])
     path = _path("settings:webhook", facts["endpoint"])
     return Said(title, text, "there", "waiting", _("Webhooks"), _("Open the webhook"), path)
+
+
+def _export(notice: Notice, entities: Entities) -> Said:
+    facts, number, days = notice.facts, notice.facts["n"], keeping.EXPORTS.days
+    entity = entities[facts["entity"]]
+    source, again = entity.plural if entity else facts["entity"], _path("files:export", facts["entity"])
+    if not facts["is_ready"]:
+        title = _("%(file)s could not be put together") % {"file": facts["file"]}
+        text = _("A fault of ours stopped it. Nothing of it is kept; ask for the file once more.")
+        return Said(title, text, "trouble", "failing", source, _("Export again"), again)
+    title = _("%(file)s is ready") % {"file": facts["file"]}
+    holds = ngettext("%(n)s record is in it.", "%(n)s records are in it.", number) % {"n": _number(number)}
+    if notice.over_at:
+        gone = _("The file has been removed since.")
+        return Said(title, f"{holds} {gone}", "agree", "in_step", source, _("Export again"), again)
+    kept = ngettext("It is kept for %(n)s day.", "It is kept for %(n)s days.", days) % {"n": days}
+    path = _path("files:fetch", facts["export"])
+    return Said(title, f"{holds} {kept}", "agree", "in_step", source, _("Get the file"), path)
 
 
 # --- buttons ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from integrations.notifications.models import Delivery
 from integrations.notifications.preferences import Wishes
 from tenants.models import Tenant
 
-KINDS = Literal["critical", "warning", "recovered", "conflicts", "set_aside", "volumes", "webhook"]
+KINDS = Literal["critical", "warning", "recovered", "conflicts", "set_aside", "volumes", "webhook", "export"]
 BY_MAIL = Literal["now", "digest", "never"]
 RHYTHM = Literal["daily", "weekly", "never"]
 
@@ -45,7 +45,9 @@ class Notification(Schema):
     code: str = Field(description="Of the trouble, or empty.")
     title: str
     text: str
-    integration: UUID | None = Field(description="Null for the trouble of a tool that concerns many, and of a webhook.")
+    integration: UUID | None = Field(
+        description="Null for what is no connection's own: trouble that concerns many, a webhook, an export."
+    )
     label: str = Field(description="What the button says.")
     url: str = Field(description="The page where one sees to it.")
     at: dt.datetime
@@ -84,7 +86,7 @@ class ReadAll(Schema):
 
 
 CHOICES: dict[str, Any] = {
-    kind: {"in_app": True, "by_mail": "now" if kind in (Kind.CRITICAL, Kind.WEBHOOK) else "digest"}
+    kind: {"in_app": True, "by_mail": "now" if kind in (Kind.CRITICAL, Kind.WEBHOOK, Kind.EXPORT) else "digest"}
     for kind in Kind.values
 }
 

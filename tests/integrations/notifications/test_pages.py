@@ -58,7 +58,7 @@ def test_every_kind_is_told_with_its_one_button(tenant, notion, table, tenant_cl
     stops("brake", "40/100")
     look()
     kinds = set(Notice.objects.values_list("kind", flat=True))
-    assert kinds == set(Kind.values) - {Kind.RECOVERED, Kind.WEBHOOK}
+    assert kinds == set(Kind.values) - {Kind.RECOVERED, Kind.WEBHOOK, Kind.EXPORT}
     page = html(tenant_client)
     for words in ("40 of 100", "Contacts: A table is gone", "critical field clashed", "2 records could not go to Notion",
                   "A run changed 80 records in “Contacts”"):  # fmt: skip
