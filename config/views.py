@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import DataError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -15,14 +16,17 @@ NUL = ("NUL (0x00)", "\\u0000")
 
 
 class OwnAnswers:
-    """With DEBUG, too, what is gone has our page; Django's is left to addresses that no pattern knows. And whatever was sent
-    with NUL, to whichever address, is refused with words instead of failing."""
+    """With DEBUG, too, what is not here has our page, whether a view says so or no pattern knows the address; Django's is left to
+    what failed. And whatever was sent with NUL, to whichever address, is refused with words instead of failing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if settings.DEBUG and response.status_code == 404 and request.resolver_match is None:
+            return page_not_found(request, Http404("no such address"))
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, Http404):

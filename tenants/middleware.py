@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone, translation
 from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.defaults import page_not_found
 from django_tenants.middleware.main import TenantMainMiddleware
 
 from tenants.models import Membership, User
@@ -28,7 +29,7 @@ class TenantHostMiddleware(TenantMainMiddleware):
     def no_tenant_found(self, request: HttpRequest, hostname: str) -> HttpResponse:
         connection.set_schema_to_public()
         request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
-        raise Http404("no such host")
+        return page_not_found(request, Http404("no such host"))  # our page with DEBUG, too
 
 
 def is_public(request: HttpRequest) -> bool:
@@ -73,7 +74,7 @@ class MembershipMiddleware:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
         if request.membership is None:
-            raise Http404("not a member")
+            return page_not_found(request, Http404("not a member"))
         return None
 
 

@@ -138,7 +138,25 @@ def test_what_one_tenant_writes_another_does_not_see(tenant, other_tenant, tenan
     assert "Secret Somebody" not in tenant_client.get("/records/contact/?q=Secret").content.decode()
 
 
-def test_what_is_gone_has_our_page_also_where_one_develops(tenant_client, settings):
+def test_what_is_not_here_has_our_page_also_where_one_develops(tenant_client, tenant, member, sign_in, settings):
     settings.DEBUG = True
-    answer = tenant_client.get(f"/records/contact/{uuid.uuid4()}/")
-    assert answer.status_code == 404 and "There is no page here" in answer.content.decode()
+    asked = {
+        "a record": (tenant_client, f"/records/contact/{uuid.uuid4()}/"),
+        "an address": (tenant_client, "/nowhere/"),
+        "an address of a file": (tenant_client, "/nowhere.png"),
+        "of the public host": (sign_in(None), "/nowhere/"),
+        "who is no member": (sign_in(member(tenant=None), tenant), "/"),
+    }
+    answers = {name: client.get(path) for name, (client, path) in asked.items()}
+    answers["a host"] = tenant_client.get("/", headers={"host": "nobody.raccord.localhost"})
+    wrong = {
+        name: answer.content.decode()[:300]
+        for name, answer in answers.items()
+        if answer.status_code != 404 or "There is no page here" not in answer.content.decode()
+    }
+    assert not wrong
+
+
+def test_an_address_without_its_last_slash_leads_on(tenant_client, settings):
+    settings.DEBUG = True
+    assert tenant_client.get("/records/contact").status_code == 301
