@@ -18,6 +18,7 @@ from integrations.outgoing import due, signing
 from integrations.outgoing.events import EVENTS, TEST
 from integrations.outgoing.models import Delivery, Endpoint, Event, Off
 from integrations.outgoing.post import may_be_plain
+from integrations.secrets import CannotOpen
 from integrations.services.connect import Refused
 
 MOST = 20  # of one tenant
@@ -57,11 +58,17 @@ def change(
 
 
 def new_secret(endpoint: Endpoint) -> tuple[str, dt.datetime]:
-    """It, and until when the one before signs too, so that the receiver can change over without missing anything."""
+    """It, and until when the one before signs too, so that the receiver can change over without missing anything.
+
+    One that cannot be opened any more signs nothing: then the new one stands alone from now on.
+    """
     fresh, until = signing.new_secret(), timezone.now() + OVERLAP
     with transaction.atomic():
         held = Endpoint.objects.select_for_update().get(pk=endpoint.pk)  # of two at once the second follows the first
-        held.old_secret, held.old_secret_until = held.secret.open(), until
+        try:
+            held.old_secret, held.old_secret_until = held.secret.open(), until
+        except CannotOpen:
+            held.old_secret, held.old_secret_until, until = None, None, timezone.now()
         held.secret = fresh
         held.save(update_fields=["secret", "old_secret", "old_secret_until"])
     endpoint.refresh_from_db()

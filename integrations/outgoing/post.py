@@ -22,7 +22,7 @@ SECONDS = 15.0
 ANSWER_BYTES = 4096
 MAX_WAIT = 3600.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-ERRORS = ("private_address", "unreachable", "timeout", "tls", "broken")
+ERRORS = ("private_address", "unreachable", "timeout", "tls", "broken", "no_secret")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ PAGE = 50
 NOBODY = str(UUID(int=0))
 BADGES = {"delivered": "agree", "failed": "trouble", "waiting": "outline"}
 UNANSWERED = {
+    "no_secret": gettext_lazy("Not sent: what it is signed with cannot be read any more. Make a new secret."),
     "private_address": gettext_lazy("The name leads into a private network, where nothing is sent."),
     "unreachable": gettext_lazy("The address could not be reached."),
     "timeout": gettext_lazy("No answer came within 15 seconds."),

@@ -119,7 +119,7 @@ class Delivery(Schema):
     attempts: int
     status: int | None = Field(description="Of the last answer; null when there was none.")
     error: str = Field(
-        description="Why there was no answer: private_address, unreachable, timeout, tls, broken; else empty."
+        description="Why there was no answer: private_address, unreachable, timeout, tls, broken, no_secret; else empty."
     )
     milliseconds: int | None
 

@@ -383,3 +383,18 @@ def test_a_secret_is_sealed(tenant, endpoint):
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(e)::text FROM outgoing_endpoint e")
         assert secret not in cursor.fetchone()[0] and secret.removeprefix("whsec_") not in str(vars(row))
+
+
+def test_a_secret_that_cannot_be_opened_any_more_signs_nothing_until_there_is_a_new_one(
+    integration, endpoint, receiver, send, settings
+):
+    row, _old = endpoint()
+    settings.INTEGRATION_ENCRYPTION_KEYS = ["another one"]
+    ended(integration)
+    send()
+    assert (Delivery.objects.get().error, receiver.calls) == ("no_secret", [])
+    new, _until = endpoints.new_secret(row)
+    later(row)
+    send()
+    (headers, body), *_ = receiver.calls
+    Webhook(new).verify(body, headers)
