@@ -28,7 +28,9 @@ from integrations.transport.postgres import PostgresStore
 from integrations.transport.stores import RedisStore
 from integrations.webhooks.models import Subscription
 
-#: One short retry; a longer pause that the tool asks for is told instead of sat through.
+#: How often a run repeats what may be repeated, and how long it waits for its turn.
+RUN_WAITS: dict[str, Any] = {"waits": (1, 2, 4, 8, 16), "max_wait": 60.0}
+#: Of a person: one short retry; a longer pause that the tool asks for is told instead of sat through.
 PERSON_WAITS: dict[str, Any] = {"waits": (1,), "max_wait": 10.0}
 
 
@@ -144,7 +146,7 @@ def open_with(
         priority=priority,
         breaker=breaker_of(slug) if before_send else None,
         timeout=settings.PROVIDER_TIMEOUT_SECONDS,
-        **({} if before_send else PERSON_WAITS),
+        **(RUN_WAITS if before_send else PERSON_WAITS),
         before_send=before_send,
         bearer=bearer,
         secrets=[value for value in credentials.values() if value],

@@ -94,7 +94,7 @@ def test_what_is_compiled_is_what_is_written(language):
     assert compiled == written, "run `make messages`"
 
 
-def test_every_text_is_collected(tmp_path, monkeypatch):
+def test_every_text_is_collected(tmp_path, monkeypatch, settings):
     """Collects anew, from a copy: makemessages leaves files beside templates while it works."""
     if not shutil.which("xgettext"):
         pytest.skip("gettext is not installed, so nobody can say whether the catalogs know every text")
@@ -105,7 +105,7 @@ def test_every_text_is_collected(tmp_path, monkeypatch):
             shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "locale", tmp_path / "locale")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings, "LOCALE_PATHS", [tmp_path / "locale"])
+    settings.LOCALE_PATHS = [tmp_path / "locale"]
     call_command("makemessages", locale=LANGUAGES, verbosity=0)
     for language in LANGUAGES:
         known = {entry.key for entry in entries(catalog(ROOT, language))}

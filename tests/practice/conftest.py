@@ -7,7 +7,6 @@ practising   a tenant whose owner started practising: {"browser", "integration",
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,8 +76,8 @@ def practising(
     settings.PROVIDER_BASE_URLS = {"practice": f"http://127.0.0.1:{urlsplit(live_site).port}/practice/api"}
     monkeypatch.setattr(faults, "RETRY_AFTER", 0)
     monkeypatch.setattr(faults, "SLOW_SECONDS", 0.01)
-    patient = partial(adapters.Transport, sleep=lambda _seconds: None)  # waits, but no test shall
-    monkeypatch.setattr(adapters, "Transport", patient)
+    for waits in (adapters.RUN_WAITS, adapters.PERSON_WAITS):
+        monkeypatch.setitem(waits, "waits", (0,) * len(waits["waits"]))  # as often, and at once
     browser = sign_in(live_tenant.owner, live_tenant)
     answer = browser.post("/connections/new/practice/", {"way": "given", "name": "Practice"})
     assert answer.status_code == 303 and answer["Location"].endswith("/setup/map/")

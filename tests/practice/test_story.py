@@ -168,7 +168,7 @@ def test_edit_calls_raccord(practising, monkeypatch):
     from practice import hooks
 
     sent = []
-    monkeypatch.setattr(hooks, "_send_later", lambda *args: sent.append(args))  # no broker in tests
+    monkeypatch.setattr(hooks.deliver, "apply_async", lambda args, retry: sent.append(args))  # the broker's door
     Subscription.objects.update(tend_at="2026-01-01T00:00Z")
     tending.tend(practising.integration.pk)
     practising.edit("p01", "phone", PHONE)

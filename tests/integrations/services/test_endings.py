@@ -14,11 +14,11 @@ from crm.models import Contact
 from integrations.models import IntegrationInstance, RecordLink, Status, SyncLog
 from integrations.scheduling import dispatch, due, leases
 from integrations.scheduling.models import Due, Priority
-from integrations.services import lifecycle, runs, waiting
+from integrations.services import adapters, lifecycle, runs, waiting
 from integrations.services.adapters import breakers
 from integrations.services.endings import BACKOFF
-from integrations.transport import http
 from integrations.transport.breaker import TRIPS_AFTER
+from tests.between import meanwhile
 from tests.integrations.sync.test_two_way import ADA, connected, notion, sync
 
 __all__ = ["notion"]
@@ -27,10 +27,8 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def linked(live_tenant, notion, monkeypatch):
-    """Retries do not wait: what is tested is what comes after them."""
-    monkeypatch.setattr(
-        http.Transport.__init__, "__kwdefaults__", http.Transport.__init__.__kwdefaults__ | {"waits": ()}
-    )
+    """No request is tried again: what is tested is what comes after that."""
+    monkeypatch.setitem(adapters.RUN_WAITS, "waits", ())
     integration = connected(live_tenant, ("Contacts", "contact"))
     lifecycle.activate(integration)
     sync(integration)
@@ -102,9 +100,11 @@ def test_being_asked_to_slow_down_for_days_is_no_failure(linked, notion):
     assert wait_planned(linked) > 3000
 
 
-def test_fault_of_ours_backs_off_and_tells_staff(linked, monkeypatch, caplog):
-    monkeypatch.setattr("integrations.adapters.notion.NotionAdapter.describe", lambda *_: 1 / 0)
-    with caplog.at_level(logging.ERROR, logger="integrations.services.runs"):
+def test_fault_of_ours_backs_off_and_tells_staff(linked, caplog):
+    with (
+        caplog.at_level(logging.ERROR, logger="integrations.services.runs"),
+        meanwhile('FROM "integrations_fieldmapping"', lambda: 1 / 0),
+    ):
         assert run_once(linked) == "failed"
     assert SyncLog.objects.first().error_code == "internal_error"
     assert "ZeroDivisionError" in caplog.text

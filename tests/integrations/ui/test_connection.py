@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.models import Conflict
+from integrations.models import Conflict, SyncLogLine
 from tests.integrations.ui.conftest import TOKEN, form_of, run, url
 
 pytestmark = pytest.mark.usefixtures("notion")
@@ -69,15 +69,16 @@ def test_run_page_with_lines_and_filters(live, notion):
     assert nothing.context["lines"] == []
 
 
-def test_lines_are_paged_by_key(live, monkeypatch):
+def test_lines_are_paged_by_key(live):
     from integrations.ui import activity
 
-    made, _stream, client = live
-    monkeypatch.setattr(activity, "LINES", 5)
-    first = client.get(url("run", made.pk, made.runs.last().pk))
-    assert len(first.context["lines"]) == 5
+    made, stream, client = live
+    of_run = {"run": made.runs.last(), "stream": stream, "side": "here", "action": "created", "at": timezone.now()}
+    SyncLogLine.objects.bulk_create(SyncLogLine(title=f"Record {n}", **of_run) for n in range(2 * activity.LINES))
+    first = client.get(url("run", made.pk, of_run["run"].pk))
+    assert len(first.context["lines"]) == activity.LINES
     more = client.get(first.context["more_url"], headers={"HX-Request": "true"})
-    assert more.content.decode().count("record-line") == 5
+    assert more.content.decode().count("record-line") == activity.LINES
     assert "<html" not in more.content.decode()
 
 

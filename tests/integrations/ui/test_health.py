@@ -61,14 +61,13 @@ def test_lists_are_paged_and_cost_the_same(tenant_client, troubled, paired, monk
     address = troubled[0]
     queries(address)  # the first page of the day also notes that somebody was here
     before = {name: queries(f"{address}?list={name}")[0] for name in health.LISTS}
-    for number in range(20):
+    for number in range(60):
         contact = Contact.objects.create(name=f"More {number}")
         RecordLink.objects.create(stream=paired["stream"], remote_id=f"m{number}", record_id=contact.pk)
         HeldRecord.objects.create(stream=paired["stream"], remote_id=f"hm{number}", reason="filter", record={})
         SetAside.objects.create(stream=paired["stream"], side="there", remote_id=f"s{number}", code="unfit", reason="x")
     assert {name: queries(f"{address}?list={name}")[0] for name in health.LISTS} == before
-    monkeypatch.setattr(health, "ROWS", 4)
-    for name, every in (("in_step", 25), ("left_out", 23), ("failing", 21)):
+    for name, every in (("in_step", 65), ("left_out", 63), ("failing", 61)):
         seen, following = 0, f"{address}?list={name}"
         while following:
             page = tenant_client.get(following)

@@ -102,11 +102,10 @@ def test_lines_are_paged_by_key_and_cost_the_same(changed, monkeypatch):
         [PlanLine(plan=plan, stream=line.stream, title=f"Record {n}", side="there", action="created",
                   changes={"name": [None, f"Record {n}"]}) for n in range(200)]
     )  # fmt: skip
-    monkeypatch.setattr(shown, "LINES", 20)
     number, page = queries(address)
-    assert number == before and len(page.context["lines"]) == 20
+    assert number == before and len(page.context["lines"]) == shown.LINES
     _number, more = queries(page.context["more_url"])
-    assert more.content.decode().count('class="record-line"') == 20 and "<html" not in more.content.decode()
+    assert more.content.decode().count('class="record-line"') == shown.LINES and "<html" not in more.content.decode()
 
 
 def test_plan_is_discarded(changed):

@@ -55,17 +55,16 @@ def test_one_cause_is_one_group_whatever_the_values(tenant_client, paired, aside
     assert "37 contacts: Phone is not accepted by Notion" in tenant_client.get(detail).content.decode()
 
 
-def test_page_of_a_cause_says_what_happened_and_lists_all(tenant_client, aside, monkeypatch):
+def test_page_of_a_cause_says_what_happened_and_lists_all(tenant_client, aside):
     from integrations.ui import problems as shown
 
-    monkeypatch.setattr(shown, "ROWS", 4)
-    cause = aside(6)
+    cause = aside(shown.ROWS + 2)
     page = tenant_client.get(shown.url(cause).replace("/inbox/", "/inbox/", 1))
     html = page.content.decode()
     for words in ("What it means", "What to do", "Try all again", "Let Phone only flow in", "Stop keeping Phone in step",
                   "Open the first record", "#local-", "<svg"):  # fmt: skip
         assert words in html, words
-    assert len(page.context["rows"]) == 4
+    assert len(page.context["rows"]) == shown.ROWS
     more = tenant_client.get(page.context["more_url"], headers={"HX-Request": "true"})
     assert more.content.decode().count("health-row") == 2
 
