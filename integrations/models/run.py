@@ -67,7 +67,8 @@ class SyncLogLine(models.Model):
     """One touched record of a run. changes: {local field name: [old, new]} on `side` ("here" or "there").
 
     before: {local field name: remote value in remote form} that a write there replaced although the two sides had not agreed
-    on it: an undo gives it back to the tool alone.
+    on it: an undo gives it back to the tool alone. Of a line here: what stood there when it replaced ours though the two had
+    never agreed; an undo leaves it there.
     rules: {local field name: why it went that way}: "theirs", "ours" (only that side changed), "first_meeting", "undo", "person"
     (chose in a conflict), or the name of the policy that decided a conflict.
     """

@@ -283,7 +283,10 @@ class Batch:
             known = {name: pair for name, pair in changes.items() if name in link.base_local}
             ping_pong.came_in(store, link, known, record.edited_by, store.title(row))
             rules = {name: result.why[name] for name in changes}
-            store.touch(self.line(link, "here", "updated", changes=changes, rules=rules, title=store.title(row)))
+            met = {name: result.base_remote[name] for name in changes if name not in link.base_local}
+            store.touch(
+                self.line(link, "here", "updated", changes=changes, before=met, rules=rules, title=store.title(row))
+            )
         ghosts = {name: kept for name, kept in link.ghosts.items() if name not in result.arrived}
         waiting = {name: record.values[store.by_name[name].remote.id] for name in result.waiting}
         waiting |= {n: v for n, v in link.waiting.items() if n not in record_names(store, record)}

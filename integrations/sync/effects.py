@@ -78,7 +78,8 @@ def _existence(lines: list[Any], side: str) -> str:
 def _update(effects: Effects, line: Any) -> None:
     before, rules = line.before or {}, line.rules or {}
     for name, (old, new) in line.changes.items():
-        effect = effects.fields.setdefault(name, FieldEffect(first_meeting=rules.get(name) == "first_meeting"))
+        met = rules.get(name) == "first_meeting" or (line.side == "here" and name in before)
+        effect = effects.fields.setdefault(name, FieldEffect(first_meeting=met))
         first = effect.ours is UNSEEN and effect.theirs is UNSEEN
         if line.side == "there" and name in before:
             if effect.theirs is UNSEEN:

@@ -150,6 +150,26 @@ def test_what_the_tool_alone_held_is_given_back_to_it_alone(play):
     assert here(pk) == "newer"
 
 
+@pytest.mark.parametrize("rule", [{"policy": "remote"}, {"policy": "newest", "first_policy": "remote"}])
+def test_what_replaced_ours_where_a_field_met_for_the_first_time_stays_in_the_tool(play, rule):
+    story = play(choices=rule, mapped=("name", "email"))
+    pk, remote = met(story)
+    story.edit_there("contact", remote, "job_title", "theirs")
+    story.edit_here("contact", pk, "job_title", "ours")
+    story.remap("job_title")
+    story.world.rest()
+    run = ran(story)
+    assert (here(pk), there(story, remote)) == ("theirs", "theirs")
+    writes = story.world.writes
+    back = undone(story, run)
+    assert (here(pk), there(story, remote), story.world.writes) == ("ours", "theirs", writes)
+    assert not left_out(back)
+    is_quiet(story)
+    undone(story, back)
+    assert (here(pk), there(story, remote), story.world.writes) == ("theirs", "theirs", writes)
+    is_quiet(story)
+
+
 def test_undo_can_be_undone(play):
     story = play()
     pk, remote = met(story)
