@@ -100,12 +100,12 @@ def context(integration: IntegrationInstance, at: Now) -> dict[str, Any]:
         "passing": _passing(integration, at.last, waits, provider.name),
         "waits": _waits(integration, waits, provider.name),
         "warning": _warning(integration, provider.name),
-        "plan": _plan(integration, provider.name),
+        "plan": _plan(integration, provider.name, at.running),
         "is_catching_up": lifecycle.is_catching_up(integration),
         "open_conflicts": sum(one.failing - one.set_aside for one in counts.values()),
         "runs": rows_of_runs(integration.runs.exclude(QUIET).defer("exchanges")[:RUNS], {integration.pk: integration}),
         "due": at.due,
-        "is_running": at.running is not None,
+        "is_busy": status.standing(integration, at.running, at.due, at.streams, at.left, at.last).is_busy,
         "is_active": integration.status == Status.ACTIVE,
         "is_paused": integration.status == Status.PAUSED,
         "frequency": integration.get_frequency_display(),
@@ -209,10 +209,10 @@ def _moment(at: dt.datetime) -> str:
     return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
-def _plan(integration: IntegrationInstance, provider: str) -> dict[str, Any] | None:
-    """A plan that is being made, waits for somebody, or is being carried out."""
+def _plan(integration: IntegrationInstance, provider: str, running: SyncLog | None) -> dict[str, Any] | None:
+    """A plan that is being made, waits for somebody, or for the run that carries it out: that run is shown itself."""
     plan = plans.latest(integration)
-    if plan is None:
+    if plan is None or plan.state == plan.State.APPROVED and running is not None:
         return None
     return {
         "url": reverse("connections:plan", args=[integration.pk, plan.pk]),

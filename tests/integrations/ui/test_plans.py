@@ -157,6 +157,18 @@ def test_connection_tells_of_the_plan_that_waits(changed):
     assert "A plan waits for you" in html and address in html and "2 will change here" in html
 
 
+def test_the_run_that_carries_a_plan_out_is_told_once(changed):
+    made, client, _links = changed
+    address, plan = make(made, client)
+    client.post(url("plan_approve", made.pk, plan.pk))
+    waits = client.get(url("detail", made.pk)).content.decode()
+    assert "The plan is being carried out" in waits and address in waits
+    assert 'id="overview"' in waits and ", every 10s" in waits  # what stands below the run follows it
+    SyncLog.objects.create(integration=made, state=SyncLog.State.RUNNING, trigger="plan")
+    runs = client.get(url("detail", made.pk)).content.decode()
+    assert "Syncing now" in runs and "The plan is being carried out" not in runs
+
+
 # --- undo ---------------------------------------------------------------------------------------------------------------
 
 
