@@ -44,7 +44,7 @@ class Matching(models.TextChoices):
 class Deletions(models.TextChoices):
     IGNORE = "ignore", _("Leave the other side alone; the pair comes back with the record")
     UNLINK = "unlink", _("Leave the other side alone, and part the two for good")
-    ARCHIVE = "archive", _("Put away on the other side too")
+    ARCHIVE = "archive", _("Put into the bin on the other side, too")
     DELETE = "delete", _("Delete for good on the other side too")
 
 

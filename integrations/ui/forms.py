@@ -12,11 +12,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from crm import registry
 from integrations.adapters.base import Auth, Collection
-from integrations.models import Deletions, Direction, FirstPolicy, Frequency, Matching, Policy, Stream
+from integrations.models import Deletions, Frequency, Matching, Stream
 from integrations.services import rules
 from integrations.services.connect import Refused
 from integrations.services.cost import Cost
 from integrations.services.templates import Template
+from integrations.ui import words
+from integrations.ui.tools import tool
 
 
 class RefusableForm(forms.Form):
@@ -148,22 +150,12 @@ class FrequencyForm(RefusableForm):
         return _("%(calls)s, %(share)s of what %(tool)s allows.") % {"calls": calls, "share": share, "tool": self.tool}
 
 
-#: What is said of a pair's rules without opening them.
-CHOSEN = {
-    "direction": Direction.choices,
-    "policy": Policy.choices,
-    "matching": Matching.choices,
-    "deletions": Deletions.choices,
-}
-
-
 class StreamForm(RefusableForm):
-    """How one pair behaves."""
+    """How one pair behaves. The choices that tell of the tool call it by its name."""
 
-    direction = forms.ChoiceField(label=gettext_lazy("Direction"), choices=Direction.choices)
+    direction = forms.ChoiceField(label=gettext_lazy("Direction"))
     policy = forms.ChoiceField(
         label=gettext_lazy("When both sides changed the same field"),
-        choices=Policy.choices,
         help_text=gettext_lazy("Whoever wins, both values are kept in the inbox."),
     )
     matching = forms.ChoiceField(
@@ -179,7 +171,6 @@ class StreamForm(RefusableForm):
     )
     first_policy = forms.ChoiceField(
         label=gettext_lazy("When they meet for the first time and differ"),
-        choices=FirstPolicy.choices,
         required=False,
         help_text=gettext_lazy("An empty field is filled from the other side, whoever wins."),
     )
@@ -190,6 +181,10 @@ class StreamForm(RefusableForm):
             data, initial={name: getattr(stream, name) for name in self.base_fields}, prefix=str(stream.pk)
         )
         self.stream = stream
+        name = tool(stream.integration.provider).name
+        self.fields["direction"].choices = list(words.directions(name).items())
+        self.fields["policy"].choices = list(words.policies(name).items())
+        self.fields["first_policy"].choices = list(words.first_policies(name).items())
         self.entity_label = dict(entity_choices()).get(stream.entity, stream.entity)
         self.fields["match_fields"].choices = _keys(stream)
         impossible = rules.impossible_deletions(stream)  # the page of all rules says why
@@ -197,7 +192,8 @@ class StreamForm(RefusableForm):
 
     def said(self) -> list[str]:
         """What is chosen, in words, for a form that is folded."""
-        found = {name: str(dict(choices).get(self[name].value(), "")) for name, choices in CHOSEN.items()}
+        told = ("direction", "policy", "matching", "deletions")
+        found = {name: str(dict(self.fields[name].choices).get(self[name].value(), "")) for name in told}
         keys = [
             label for name, label in self.fields["match_fields"].choices if name in (self["match_fields"].value() or ())
         ]
@@ -205,7 +201,7 @@ class StreamForm(RefusableForm):
             found["matching"] = _("Paired by %(fields)s") % {"fields": ", ".join(keys)}
         if found["deletions"]:
             found["deletions"] = _("Deleted: %(what)s") % {"what": found["deletions"]}
-        return [words for words in found.values() if words]
+        return [one for one in found.values() if one]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

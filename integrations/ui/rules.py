@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from crm import registry
-from integrations.models import Deletions, Direction, Drift, FieldMapping, FirstPolicy, Matching, Part, Policy, Stream
+from integrations.models import Deletions, Direction, Drift, FieldMapping, Matching, Part, Policy, Stream
 from integrations.services import edits
 from integrations.services import filters as changing
 from integrations.services import rules as services
@@ -23,6 +23,7 @@ from integrations.services.connect import Refused
 from integrations.services.streams import NUMBERS
 from integrations.sync.mapping import type_words
 from integrations.sync.match import KEYABLE
+from integrations.ui import words
 from integrations.ui.conditions import Conditions, Row
 from integrations.ui.tools import tool
 
@@ -191,16 +192,22 @@ class Rules:
         }[setting]
 
     def words(self, setting: str, value: Any) -> str:
-        choices: dict[str, Any] = {"direction": Direction, "policy": Policy, "first_policy": FirstPolicy,
-                                   "matching": Matching, "deletions": Deletions, "on_drift": Drift}  # fmt: skip
+        choices: dict[str, Mapping[str, Any]] = {
+            "direction": words.directions(self.tool.name),
+            "policy": words.policies(self.tool.name),
+            "first_policy": words.first_policies(self.tool.name),
+            "matching": dict(Matching.choices),
+            "deletions": dict(Deletions.choices),
+            "on_drift": dict(Drift.choices),
+        }
         if setting in choices:
-            return str(choices[setting](value).label) if value is not None else ""
+            return str(choices[setting][value]) if value is not None else ""
         if setting == "match_fields":
             return ", ".join(self._label(name) for name in value or ())
         if setting == "filters":
             return " ".join(part["sentence"] for part in Conditions.given(self.stream, value or {}).context())
         if setting.startswith("field:"):
-            rule = str(Policy(value["policy"]).label) if value and value["policy"] else _("As the table")
+            rule = choices["policy"][value["policy"]] if value and value["policy"] else _("As the table")
             return ", ".join([rule, _("Always tell me")]) if value and value["critical"] else rule
         return str(value)
 
@@ -208,22 +215,23 @@ class Rules:
 
     def context(self) -> dict[str, Any]:
         """For integrations/_table_rules.html."""
+        policies = list(words.policies(self.tool.name).items())
         return {
             "stream": self.stream,
             "tool": self.tool,
             "entity": self.entity,
-            "directions": self._cards("direction", Direction.choices, self._directions()),
+            "directions": self._cards("direction", list(words.directions(self.tool.name).items()), self._directions()),
             "matchings": self._cards("matching", Matching.choices, self._matchings()),
-            "policies": self._cards("policy", Policy.choices, self._policies()),
+            "policies": self._cards("policy", policies, self._policies()),
             "deletions": self._cards("deletions", Deletions.choices, self._deletions(), self._impossible()),
             "drifts": self._cards("on_drift", Drift.choices, self._drifts()),
             "pairs_nothing": self.chosen["matching"] == Matching.CREATE_ONLY,
             "keys": [{"name": name, "label": self._label(name)} for name in self.keys],
             "free_keys": self._free_keys(),
             "fields": [self._field(one) for one in self.mappings],
-            "rule_choices": Policy.choices,
+            "rule_choices": policies,
             "first": self.chosen["first_policy"],
-            "first_choices": FirstPolicy.choices,
+            "first_choices": list(words.first_policies(self.tool.name).items()),
             "numbers": self.numbers,
             "errors": self.errors,
             "moved_key": self.moved[0],

@@ -34,7 +34,8 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
         found = setup.tables(integration, "fresh" in query) if ask else setup.known_tables(integration)
     except Refused as refused:
         problem = str(refused)
-    free = sorted((one for one in found or [] if _speaks_of(one, wanted)), key=lambda one: one.name.casefold())
+    listed = sorted((one for one in found or [] if _speaks_of(one, wanted)), key=lambda one: one.name.casefold())
+    shown = [_shown(integration, one, pairs) for one in listed[:SHOWN]]
     return {
         "integration": integration,
         "address": home(integration),
@@ -43,11 +44,13 @@ def context(integration: IntegrationInstance, query: Mapping[str, str], ask: boo
         "next_url": next((pair["url"] for pair in pairs), ""),
         "known": found is not None,
         "problem": problem,
-        "tables": [_shown(integration, one, pairs) for one in free[:SHOWN]],
-        "more": max(len(free) - SHOWN, 0),
+        "tables": shown,
+        "free": [one for one in shown if not one["paired"]],
+        "again": [one for one in shown if one["paired"]],
+        "more": max(len(listed) - SHOWN, 0),
         "matching": []
         if wanted
-        else pairing.offered(free, {(p["stream"].collection, p["stream"].entity) for p in pairs}),
+        else pairing.offered(listed, {(p["stream"].collection, p["stream"].entity) for p in pairs}),
         "entities": entity_choices(),
         "lacks": [
             {"name": one.name, "why": _(one.why), "needed": not one.optional}
@@ -129,12 +132,16 @@ def tabs(stream: Stream, name: str = "connections:mapping") -> list[dict[str, An
     every = list(stream.integration.streams.defer("schema"))
     return [
         {
-            "label": f"{one.collection_name} · {plural(one.entity)}",
+            "label": _both(plural(one.entity), one.collection_name),
             "url": reverse(name, args=[one.integration_id, one.pk]),
             "active": one.pk == stream.pk,
         }
         for one in every
     ]
+
+
+def _both(here: str, there: str) -> str:
+    return here if here.casefold() == there.casefold() else f"{here} · {there}"
 
 
 def is_last(stream: Stream) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,10 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.fields import is_id
-from integrations.models import Conflict, FieldMapping, IntegrationInstance, Policy, SetAside, Status, Stream
+from integrations.models import Conflict, FieldMapping, IntegrationInstance, SetAside, Status, Stream
 from integrations.services import conflicts, solved
 from integrations.services import problems as causes
-from integrations.ui import drift, incidents, problems, status
+from integrations.ui import drift, incidents, problems, status, words
 from integrations.ui.clashes import Drawing
 from integrations.ui.frame import NEEDS_SOMEBODY, UNSEEN
 from integrations.ui.paging import newest_first
@@ -273,7 +274,7 @@ class _Told:
         self.shown = shown
         self.nameless, self.record, self.somebody = _("without a name"), _("The record itself"), _("somebody here")
         self.keep, self.inside = _("Keep this value"), _("in %(tool)s")
-        self.policies = {policy.value: str(policy.label) for policy in Policy}
+        self.policies = cache(words.policies)
         nobody = UUID(int=0)
         self.deeds = {name: reverse(f"inbox:{name}", args=[nobody]) for name in ("resolve", "swap", "acknowledge")}
         self.nobody = str(nobody)
@@ -293,7 +294,7 @@ class _Told:
             "field": self.shown.label(stream.entity, one.field) if one.field else self.record,
             "winner": one.winner,
             "other": WINNERS.get(one.winner, ""),
-            "by": one.ended or one.settled_by or self.policies.get(one.policy, ""),
+            "by": one.ended or one.settled_by or self.policies(name).get(one.policy, ""),
             **self._deeds(one),
             **self._sides(one, name),
         }

@@ -10,7 +10,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from integrations.models import Direction
+from integrations.models import Direction, FirstPolicy, Policy
 from integrations.services import failures
 
 Counts = Mapping[str, int]
@@ -147,6 +147,29 @@ def direction(value: str, tool: str) -> str:
         Direction.IMPORT: _("only from %(tool)s to here"),
         Direction.EXPORT: _("only from here to %(tool)s"),
     }[Direction(value)] % {"tool": tool}
+
+
+def directions(tool: str) -> dict[str, str]:
+    """Which way changes travel, as choices."""
+    place = {"tool": tool}
+    return {
+        Direction.BOTH.value: str(Direction.BOTH.label),
+        Direction.IMPORT.value: _("Only in: from %(tool)s to here") % place,
+        Direction.EXPORT.value: _("Only out: from here to %(tool)s") % place,
+    }
+
+
+def policies(tool: str) -> dict[str, str]:
+    """Who wins, as choices."""
+    return {str(one.value): str(one.label) for one in Policy} | {
+        Policy.REMOTE.value: _("%(tool)s wins") % {"tool": tool}
+    }
+
+
+def first_policies(tool: str) -> dict[str, str]:
+    """Who wins where two records meet for the first time, as choices."""
+    later = policies(tool)
+    return {str(one.value): later.get(one.value, str(one.label)) for one in FirstPolicy}
 
 
 TRIGGERS = {

@@ -6,8 +6,8 @@ import pytest
 
 from integrations.adapters.base import Collection
 from integrations.models import Edit, Part
-from integrations.ui import pairing
-from tests.integrations.ui.conftest import url
+from integrations.ui import pairing, tables
+from tests.integrations.ui.conftest import pair, url
 
 
 def named(*names):
@@ -115,3 +115,25 @@ def test_nothing_ticked_is_said_and_no_page_lands_in_the_form(begun, offers, ten
     [message] = tenant_client.get(address).context["messages"]
     assert message.level_tag == "error"
     assert not begun.streams.exists()
+
+
+def test_what_is_paired_stands_folded_below_what_is_free(begun, offers, tenant_client):
+    address = url("setup", begun.pk, "map", now=1)
+    page = tenant_client.get(address)
+    assert (len(page.context["free"]), page.context["again"]) == (4, [])
+    assert 'aria-label="Contacts here with Contacts in Notion"' in page.content.decode()
+
+    pair(begun, "Contacts", "contact")
+    page = tenant_client.get(address)
+    assert [one["name"] for one in page.context["again"]] == ["Contacts"]
+    assert "Every table is paired" not in page.content.decode()
+    for table, entity in (("Companies", "company"), ("Deals", "deal"), ("Tasks", "task")):
+        pair(begun, table, entity)
+    html = tenant_client.get(address).content.decode()
+    assert "Every table is paired." in html and '<details class="disclosure" id="again">' in html
+
+
+def test_tab_of_a_table_says_a_shared_name_once(begun):
+    contacts = pair(begun, "Contacts", "contact")
+    pair(begun, "Companies", "contact")
+    assert [tab["label"] for tab in tables.tabs(contacts)] == ["Contacts", "Contacts · Companies"]

@@ -183,7 +183,7 @@ def test_who_wins_at_the_first_meeting_is_a_rule_of_its_own(tenant_client, rules
     assert tenant_client.post(rules, answers(stream, first_policy="remote")).status_code == 303
     stream.refresh_from_db()
     assert (stream.policy, stream.first_policy) == ("newest", "remote")
-    assert '<option value="remote" selected>The tool wins</option>' in tenant_client.get(rules).content.decode()
+    assert '<option value="remote" selected>Notion wins</option>' in tenant_client.get(rules).content.decode()
     assert tenant_client.post(rules, answers(stream, first_policy="fill")).status_code == 422
     stream.refresh_from_db()
     assert stream.first_policy == "remote"
@@ -215,3 +215,17 @@ def test_draft_from_before_a_choice_existed_is_shown_and_saved(tenant_client, ru
     assert tenant_client.post(rules, given).status_code == 303
     stream.refresh_from_db()
     assert (stream.policy, stream.first_policy) == ("remote", "local")
+
+
+def test_choices_and_what_is_chosen_call_the_tool_by_its_name(tenant_client, paired):
+    from integrations.services import lifecycle
+
+    pair(paired["integration"], "Companies", "company")
+    lifecycle.activate(paired["integration"])
+    stream = paired["stream"]
+    stream.policy, stream.direction = "remote", "import"
+    stream.save(update_fields=["policy", "direction"])
+    short = tenant_client.get(url("settings", paired["integration"].pk)).content.decode()
+    every = tenant_client.get(url("table_rules", paired["integration"].pk, stream.pk)).content.decode()
+    assert "<span>Only in: from Notion to here</span><span>Notion wins</span>" in short
+    assert "The tool wins" not in short + every and "Notion wins" in every
