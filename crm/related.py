@@ -32,6 +32,7 @@ def _part(other: Entity, described: Field, record_id: str, people: People) -> di
     # beside the title, the first column that is not the way back
     second = next(name for name in other.columns_shown[1:] if name != described.name)
     show = Presenter(other, people, [{second: item.values[second]} for item in page.items])
+    query = urlencode({described.name: record_id})
     return {
         "entity": other,
         "label": other.plural,
@@ -41,5 +42,6 @@ def _part(other: Entity, described: Field, record_id: str, people: People) -> di
             {"id": item.id, "title": item.title, "beside": drawn(show.show(other.fields[second], item.values[second]))}
             for item in page.items
         ],
-        "url": f"{reverse('records:list', args=[other.name])}?{urlencode({described.name: record_id})}",
+        "url": f"{reverse('records:list', args=[other.name])}?{query}",
+        "add_url": f"{reverse('records:create', args=[other.name])}?{query}",
     }

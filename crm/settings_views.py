@@ -94,7 +94,9 @@ def custom_fields(request: HttpRequest, begun: tuple[str, FieldForm] | None = No
         form = begun[1] if begun and is_begun else FieldForm(auto_id=f"id_{name}_%s")
         shown = [_shown(f) for f in own if f.entity == name]
         work = [_work(one) for one in going_on if one.entity == name]
-        groups.append({"entity": entity, "fields": shown, "form": form, "is_begun": is_begun, "work": work})
+        given = ", ".join(one.label for one in entity.fields.values() if not (one.custom or one.read_only))
+        group = {"entity": entity, "fields": shown, "given": given, "form": form, "is_begun": is_begun, "work": work}
+        groups.append(group)
     context: dict[str, Any] = {"groups": groups}
     if begun:
         context["form"] = begun[1]

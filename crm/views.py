@@ -297,10 +297,16 @@ def _history_filters(
     ]
 
 
+def _given(entity: Entity, request: HttpRequest) -> dict[str, Any]:
+    """The records that the link to the empty form has chosen: "Add deal" on a company's page."""
+    chosen = {name: request.GET.get(name, "") for name, one in entity.fields.items() if one.target}
+    return {name: [pk] for name, pk in chosen.items() if is_id(pk)} if request.method == "GET" else {}
+
+
 @require_role("member")
 def create(request: HttpRequest, entity: str) -> HttpResponse:
     described = known(entity)
-    form = RecordForm(described, People(), {}, request.POST or None, request.tenant.currency)
+    form = RecordForm(described, People(), _given(described, request), request.POST or None, request.tenant.currency)
     if "_find" in request.POST:
         return _searched(request, form, {"entity": described, "form": form})
     if form.is_valid():

@@ -103,6 +103,7 @@ def runs(query: Mapping[str, str]) -> dict[str, Any]:
     page = newest_first(found, "started_at", query.get("before", ""), RUNS)
     return {
         "rows": [_row(run, run.integration) for run in page.items],
+        "connected": bool(page.items) or IntegrationInstance.objects.exists(),
         "next": _activity(chosen | {"before": page.next}) if page.next else "",
         "show": chosen["show"],
         "kinds": [

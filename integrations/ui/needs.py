@@ -69,7 +69,7 @@ def _conflicts() -> list[dict[str, Any]]:
         found.append(
             _need(
                 said % {"n": _n(number["unseen"])},
-                _("Nothing has to be done. Look whether the right value won."),
+                _("Nothing is held up. Check that the right value won."),
                 _inbox("alerts"),
                 _("Look"),
             )

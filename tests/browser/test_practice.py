@@ -79,7 +79,7 @@ def test_it_is_connected_edited_broken_and_mended(practice, site, signed_in, liv
     assert sync(integration) == "done"
     assert there("Femke Nolan")["phone"] == REFUSED and not SetAside.objects.exists()
     page.goto(f"{site.home}/inbox/")
-    expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="The inbox is empty")).to_be_visible()
     page.goto(f"{site.home}/connections/{integration.pk}/")
     expect(page.locator("#live")).to_contain_text("In step")
     table.reload()

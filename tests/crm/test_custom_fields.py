@@ -343,3 +343,9 @@ def test_a_removal_that_goes_on_is_shown_among_the_fields(level, tenant_client, 
     assert gone.url in tenant_client.get(FIELDS).content.decode()
     bulk_actions.run(action.pk)
     assert gone.url not in tenant_client.get(FIELDS).content.decode() and not field_work.going_on()
+
+
+def test_page_names_the_fields_that_are_there_anyway(tenant_client):
+    custom_fields.add("deal", "Tier", "text")
+    page = tenant_client.get(FIELDS).content.decode()
+    assert "As in every organisation: Name, " in page and "Besides, as in every organisation: Name, " in page

@@ -142,6 +142,8 @@ def test_what_points_to_a_record_is_shown_with_the_way_to_all(tenant, tenant_cli
     count = len(few)
     parts = {part["label"]: part for part in page.context["related"]}
     assert parts["Contacts"]["count"] == 7 and len(parts["Contacts"]["rows"]) == 5 and parts["Deals"]["count"] == 1
+    form = tenant_client.get(parts["Deals"]["add_url"]).content.decode()
+    assert f'value="{nord.pk}" checked' in form, "a deal added from here is of this company"
     every = tenant_client.get(parts["Contacts"]["url"])
     assert len(every.context["rows"]) == 7 and "Nord" in every.content.decode(), "the chip names the company"
     Contact.objects.bulk_create(Contact(name=f"D{i}", company=nord) for i in range(300))

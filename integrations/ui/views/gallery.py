@@ -205,4 +205,6 @@ def _sentence(rows: list[dict[str, Any]]) -> str:
         return ngettext("%(n)s needs you.", "%(n)s need you.", acting) % {"n": acting}
     if drafts:
         return ngettext("%(n)s is not set up yet.", "%(n)s are not set up yet.", drafts) % {"n": drafts}
-    return _("All of them are in step.") if all(row["state"] == "in_step" for row in rows) else _("None needs you.")
+    if all(row["state"] == "in_step" for row in rows):
+        return ngettext("It is in step.", "All of them are in step.", len(rows))
+    return _("Nothing needs you.")

@@ -23,6 +23,7 @@ def test_tools_by_kind_and_by_what_one_types(tenant_client, begun):
     assert names(tenant_client.get(url("gallery", q="air", kind="tables"))) == {"Airtable"}
     nothing = tenant_client.get(url("gallery", q="nowhere"))
     assert not names(nothing) and "No tool matches" in nothing.content.decode()
+    assert 'href="/records/contact/import/"' in nothing.content.decode()  # what can be done until there is one
 
 
 def test_what_is_connected_already_is_marked(tenant_client, begun):

@@ -211,6 +211,15 @@ def test_fields_that_changed_there_wait_in_the_inbox(tenant_client, stream):
     assert "“Phone” is gone." in html and "Birthday" not in html
 
 
+def test_pages_of_a_new_organisation_say_each_thing_once_and_lead_on(tenant_client):
+    activity = tenant_client.get("/activity/").content.decode()
+    assert 'href="/connections/new/"' in activity and "All runs" not in activity
+    inbox = tenant_client.get("/inbox/").content.decode()
+    assert inbox.count("Nothing waits for you") == 1 and "The inbox is empty" in inbox
+    told = tenant_client.get("/notifications/").content.decode()
+    assert "Choose what to be told" in told and "Unread" not in told and "You have read everything" not in told
+
+
 def test_activity_by_outcome_and_connection(tenant_client, stream):
     for state in ("done", "failed"):
         SyncLog.objects.create(integration=stream.integration, trigger="schedule", state=state, counts={})
