@@ -53,6 +53,7 @@ def of(plan: Plan, query: Mapping[str, str]) -> dict[str, Any]:
         "totals": words.totals(plan.counts, known.name, words.planned),
         "streams": _streams(plan, streams, known),
         "changes": _changes(plan.counts),
+        "written": _written(plan.counts),
         "is_empty": not _changes(plan.counts) and not drawn["between"] and integration.status == Status.ACTIVE,
         "trouble": trouble,
         "mend": _mend(plan, trouble),
@@ -166,7 +167,7 @@ def _sentence(plan: Plan, known: Tool) -> str:
         }
     if plan.state == Plan.State.READY:
         return _(
-            "Nothing has been written yet. What you approve is done exactly so; what moves until then is left out."
+            "Nothing has been written yet. Exactly what you approve is done; what changes before that is left out."
         )
     if plan.state == Plan.State.DISCARDED:
         return _("Nothing of it was written.")
@@ -191,9 +192,12 @@ def _effort(plan: Plan) -> str:
 
 
 def _changes(counts: Mapping[str, int]) -> int:
-    return sum(
-        counts.get(f"{action}_{side}", 0) for action in picture.ACTIONS for side in ("here", "there")
-    ) + counts.get("linked", 0)
+    """How much there is to approve: what would be written, and the pairs that would be made."""
+    return _written(counts) + counts.get("linked", 0)
+
+
+def _written(counts: Mapping[str, int]) -> int:
+    return sum(counts.get(f"{action}_{side}", 0) for action in picture.ACTIONS for side in ("here", "there"))
 
 
 def _progress(plan: Plan, provider: str) -> dict[str, str]:
