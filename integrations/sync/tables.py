@@ -181,7 +181,11 @@ def mark_dirty_from_feed(stream: Stream, entity: str, limit: int = 5000) -> int:
 
 
 def queue_all(stream: Stream, table: str) -> int:
-    """The first export: every record that stands here and is not linked is looked at when pushing."""
+    """The first export: every record that stands here and is not linked is looked at when pushing.
+
+    So is one that counts as gone on both sides: it was brought back just before pairs were forgotten, and what the feed told
+    before that is not read.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -190,7 +194,8 @@ def queue_all(stream: Stream, table: str) -> int:
                  remote_url, linked_at)
             SELECT %s::uuid, r.id, 'new', '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb, '{{}}'::jsonb,
                    false, true, false, '', now()
-            FROM "{table}" r ON CONFLICT (stream_id, record_id) DO NOTHING
+            FROM "{table}" r
+            ON CONFLICT (stream_id, record_id) DO UPDATE SET dirty = true WHERE integrations_recordlink.state = 'gone'
             """,  # noqa: S608
             [stream.pk],
         )

@@ -87,6 +87,22 @@ def test_second_copy_is_known_although_another_tool_has_a_record_of_that_id(home
     assert failure is None, f"{failure.what}\n{failure.log}"
 
 
+def test_what_came_back_just_before_pairs_were_forgotten_is_made_there_again(home: Any) -> None:
+    tool = Tool("square", ("contact",), ORDINARY, tuple(PLAIN["contact"]))  # which brings nothing back
+    new: Step = ("new", HERE, "contact", "ui")
+    steps: tuple[Step, ...] = (
+        new,
+        RUN,
+        ("delete", HERE, "contact", 0, "ui"),
+        RUN,
+        ("back", 0),
+        ("anew", 0, "match"),
+        RUN,
+    )
+    failure = tell(home, Story((tool,), steps))
+    assert failure is None, f"{failure.what}\n{failure.log}"
+
+
 def test_an_old_listing_is_not_believed_because_the_tools_clock_was_set_back(home: Any) -> None:
     """Our write was answered with an earlier time than the state that it replaced, which a listing went on showing."""
     tool = Tool("square", ("contact",), ORDINARY, tuple(PLAIN["contact"]))
