@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections import Counter
 from dataclasses import fields
@@ -70,11 +69,12 @@ def test_batches_are_as_large_as_declared(tool, adapter, collection, can):
 
 def test_times_are_as_fine_as_declared(adapter, collection, can, needs):
     needs(can.clock_seconds, "clock_seconds")
-    for page in adapter.read(collection, None):
-        for record in page.records:
-            edited = record.edited_at or dt.datetime.fromtimestamp(0, dt.UTC)
-            microseconds = round(edited.timestamp()) * 10**6 if not edited.microsecond else edited.microsecond
-            assert microseconds % round(can.clock_seconds * 10**6) == 0
+    times = [record.edited_at for page in adapter.read(collection, None) for record in page.records]
+    assert len(times) == 3
+    for edited in times:
+        assert edited is not None
+        microseconds = round(edited.timestamp()) * 10**6 if not edited.microsecond else edited.microsecond
+        assert microseconds % round(can.clock_seconds * 10**6) == 0
 
 
 # --- what is made there -----------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ def test_reading_goes_on_from_every_page_of_a_crowd(connect, control):
         seen |= {record.id for record in page.records}
         if page.cursor:
             assert seen | set(read(connect(), page.cursor)[0]) == everything
+    assert seen == everything and len(seen) >= 500
 
 
 def test_what_the_index_learns_late_is_told_late(connect, control):

@@ -124,7 +124,8 @@ def test_a_full_page_asks_no_more_queries_than_one_row(tenant, tenant_client, no
     for number in range(1, 25):
         notice(tenant.owner, number, kind=Kind.CONFLICTS if number % 2 else Kind.WARNING, of=notion, **clash)
     with django_assert_num_queries(len(few)):
-        html(tenant_client)
+        full = html(tenant_client)
+    assert full.count('class="notice-body"') == 25
 
 
 def test_many_unread_are_counted_no_further(tenant, tenant_client):

@@ -74,5 +74,6 @@ def test_a_tool_that_does_not_answer_keeps_nobody_from_deleting_and_is_told(live
 
 
 def test_what_has_ended_there_already_is_no_failure(tenant, played):
-    played("hubspot")
+    control = played("hubspot")
     revoke(OurApp.at("hubspot"), "long gone")
+    assert len(calls(control)) == 1

@@ -209,13 +209,16 @@ def test_a_key_takes_the_place_of_a_sign_in(tenant_client, connected):
 
 
 def test_nothing_secret_is_shown(tenant_client, connected, sign_in, caplog):
+    from integrations.catalog.models import Provider
     from tenants.models import User
 
     staff = sign_in(User.objects.create_user("staff@raccord.example", name="Sam", is_staff=True, is_superuser=True))
     tokens = Grant.objects.get().tokens.open()
+    IntegrationInstance.objects.update(setup_step="done", status="active")
     pages = [tenant_client.get(reverse(f"connections:{name}", args=[connected.pk])) for name in ("detail", "reconnect")]
     pages.append(tenant_client.get(f"/api/v1/integrations/{connected.pk}"))
-    pages.append(staff.get("/admin/catalog/provider/1/change/"))
+    pages.append(staff.get(f"/admin/catalog/provider/{Provider.objects.get(slug='notion').pk}/change/"))
+    assert [page.status_code for page in pages] == [200] * 4
     shown = "".join(page.content.decode() for page in pages) + caplog.text + repr(Grant.objects.get().__dict__)
     for secret in (tokens["token"], tokens["refresh_token"], "secret_sandbox_oauth"):
         assert secret not in shown
