@@ -17,7 +17,7 @@ from integrations.services.agreement import Day
 from integrations.services.connect import Refused
 from integrations.services.health import Counts, Row
 from integrations.ui import agreement as measured
-from integrations.ui.status import plural
+from integrations.ui import tables
 from integrations.ui.tools import tool
 
 ROWS = 50
@@ -36,7 +36,7 @@ def context(stream: Stream, query: Mapping[str, str]) -> dict[str, Any]:
         "sentence": _sentence(counts),
         "parts": parts,
         "total": sum(part["count"] for part in parts),
-        "tables": _tables(stream),
+        "tables": tables.tabs(stream, "connections:health"),
         "tabs": [
             {"label": label, "url": _link(stream, name), "active": name == chosen, "count": number}
             for name, label, number in (
@@ -175,14 +175,3 @@ def _empty(chosen: str) -> dict[str, str]:
             "text": _("Records that the other side refused, and those that wait for a decision, come here."),
         },
     }[chosen]
-
-
-def _tables(stream: Stream) -> list[dict[str, Any]]:
-    return [
-        {
-            "label": f"{one.collection_name} · {plural(one.entity)}",
-            "url": reverse("connections:health", args=[one.integration_id, one.pk]),
-            "active": one.pk == stream.pk,
-        }
-        for one in stream.integration.streams.defer("schema")
-    ]
