@@ -89,6 +89,8 @@ def sentence(job: Import) -> str:
         return _("Being set up. Nothing is written.")
     if job.state == State.PLANNING:
         return _("Every row is read and compared. Nothing is written.")
+    if job.state == State.READY and _is_stuck(job):
+        return _("No row can come in as it is. Each stands below with its reason; nothing has been written.")
     if job.state == State.READY:
         return _("Nothing has been written yet. What you approve is done exactly so.")
     if job.state == State.RUNNING:
@@ -114,6 +116,15 @@ def sentence(job: Import) -> str:
     return f"{told} {job.problem}".strip()
 
 
+def _is_stuck(job: Import) -> bool:
+    """There is nothing to approve, and not because everything is here already."""
+    return not imports.changes(job.counts) and _has_left(job)
+
+
+def _has_left(job: Import) -> bool:
+    return bool(job.counts.get("refused") or job.counts.get("ambiguous"))
+
+
 # --- preview and result -----------------------------------------------------------------------------------------------------
 
 
@@ -137,7 +148,8 @@ def of(job: Import, query: Mapping[str, str]) -> dict[str, Any]:
         "related": partners.told(job) if job.counts.get("related") else [],
         "may_undo": job.state == State.DONE
         and job.counts.get("created_done", 0) + job.counts.get("updated_done", 0) > 0,
-        "has_left": bool(job.counts.get("refused") or job.counts.get("ambiguous")),
+        "has_left": _has_left(job),
+        "is_stuck": _is_stuck(job),
         "earlier": imports.before(job) if job.state in (State.DRAFT, State.READY) else None,
         **lines(job, query, entity),
     }

@@ -211,3 +211,10 @@ def test_the_feed_and_history_name_the_import(bring, carry_out, tenant_client):
     ada = Contact.objects.get()
     assert Change.objects.get(record_id=ada.pk).origin.startswith("import:")
     assert "Import fair.csv, Ada" in tenant_client.get(f"/records/contact/{ada.pk}/").content.decode()
+
+
+def test_where_no_row_can_come_in_the_page_leads_back_to_the_columns(bring, carry_out, tenant_client):
+    job = carry_out(bring("Name,Company\nAda Rossi,Nowhere\n"))
+    page = tenant_client.get(url("job", job.pk)).content.decode()
+    assert "No row can come in as it is." in page and "What you approve is done" not in page
+    assert f'<a class="button primary" href="{url("columns", job.pk)}">Back to the columns</a>' in page
