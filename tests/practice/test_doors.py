@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from uuid import uuid4
 
 import pytest
@@ -203,9 +205,20 @@ def test_it_goes_with_its_tenant(tenant):
 
 
 def test_slow_answers_hold_no_more_than_a_few_threads(monkeypatch):
-    monkeypatch.setattr(faults, "SLOW_SECONDS", 3600)
-    with faults._dawdling, faults._dawdling:
-        faults.dawdle()  # the third one is answered at once
+    slept, real, here = [], time.sleep, threading.get_ident()
+
+    def sleep(seconds):
+        if threading.get_ident() != here:
+            return real(seconds)
+        slept.append(seconds)
+        return faults.dawdle()  # the next answer, while this one waits
+
+    monkeypatch.setattr("time.sleep", sleep)
+    faults.dawdle()
+    assert slept == [faults.SLOW_SECONDS] * 2, "the third one is answered at once"
+    slept.clear()
+    faults.dawdle()
+    assert len(slept) == 2, "and afterwards there is room again"
 
 
 def test_a_table_without_columns_can_be_looked_at(workspace):

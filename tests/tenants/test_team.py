@@ -44,8 +44,8 @@ def test_an_invited_person_chooses_a_password_and_is_in(invite, tenant, sign_in)
     assert sign_in(None, tenant).get(link).status_code == 404, "the link is used up"
 
 
-def test_a_newcomer_is_spoken_to_in_the_language_of_the_organisation(invite, tenant, sign_in, monkeypatch):
-    monkeypatch.setattr(tenant, "language", "fr")  # the tenant of all tests
+def test_a_newcomer_is_spoken_to_in_the_language_of_the_organisation(invite, tenant, sign_in):
+    tenant.language = "fr"
     tenant.save(update_fields=["language"])
     link = f"/join/{invite()}/"
     assert "vous invite" in mail.outbox[-1].subject and "Ouvrez ce lien" in mail.outbox[-1].body

@@ -15,6 +15,7 @@ from crm.feed import Actor
 from crm.models import Company, Contact, Deal, Task
 from integrations.adapters.airtable import AirtableAdapter
 from integrations.adapters.airtable.manifest import MANIFEST
+from integrations.adapters.registry import adapters
 from integrations.models import Conflict, IntegrationInstance, RecordLink, SetAside, SyncLog
 from integrations.sandbox.airtable.base import DEMO_TOKEN
 from integrations.sandbox.client import Control
@@ -26,13 +27,18 @@ ADA = Actor("user", "1", "Ada")
 CHANGED = ("created", "updated", "deleted", "conflict")
 
 
+class Unhurried(AirtableAdapter):
+    """Five requests a second are a minute here, and tests of pacing are elsewhere."""
+
+    manifest = replace(MANIFEST, limits=())
+
+
 @pytest.fixture
 def there(
     server: SandboxServer, control: Control, live_tenant: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Control:
     settings.PROVIDER_BASE_URLS = {"airtable": server.url("airtable")}
-    # five requests a second are a minute here, and tests of pacing are elsewhere
-    monkeypatch.setattr(AirtableAdapter, "manifest", replace(MANIFEST, limits=()))
+    monkeypatch.setitem(adapters(), "airtable", Unhurried)
     return control
 
 

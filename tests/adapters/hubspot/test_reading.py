@@ -112,7 +112,7 @@ def test_archived_records_are_told_as_tombstones(connect, control):
 
 def test_long_list_of_archived_records_is_left_to_the_whole_listings(connect, control, monkeypatch):
     known, cursor = read(connect())
-    monkeypatch.setattr(reading, "ARCHIVED_PAGES", 1)
+    monkeypatch.setattr(reading, "ARCHIVED_PAGES", 1)  # each record is archived by a request of its own
     control.seed("bulk", contacts=120)
     for row in control.rows("Contacts", limit=200):
         if row["title"].startswith("Contact "):

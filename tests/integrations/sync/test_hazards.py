@@ -79,7 +79,7 @@ def test_every_hazard_has_its_scenario(hazard):
 
 @pytest.mark.parametrize("dies_at", range(6))
 def test_h1_page_and_cursor_are_one_step(play, dies_at, monkeypatch):
-    monkeypatch.setattr(pull, "GATHER", 20)  # three transactions
+    monkeypatch.setattr(pull, "GATHER", 20)  # three transactions, without a thousand records
     story = play(Profile(page=5))
     for _ in range(45):
         story.new_there("contact")
