@@ -49,7 +49,7 @@ def test_no_secret_is_kept_with_a_failure(connect, control):
     control.fail(fault="status", status=500, path=LIST)
     with pytest.raises(errors.Unavailable):
         adapter.calls.page("contacts", [], None)
-    assert DEMO_TOKEN not in repr(adapter.transport.failures)
+    assert adapter.transport.failures and DEMO_TOKEN not in repr(adapter.transport.failures)
 
 
 def test_answers_serve_the_sdk_also_where_it_makes_objects_of_them(connect):

@@ -141,10 +141,12 @@ def test_the_life_of_a_connection(integration, endpoint):
 
 
 def test_a_tenant_hears_nothing_of_another(integration, endpoint, other_tenant, tenant):
+    endpoint("run.finished")
     connection.set_tenant(other_tenant)
     endpoint("run.finished")
     connection.set_tenant(tenant)
     ended(integration)
+    assert Event.objects.count() == 1
     connection.set_tenant(other_tenant)
     assert not Event.objects.exists()
 

@@ -240,6 +240,7 @@ def test_whoever_swaps_has_seen_it(play):
     story.edit_here("contact", pk, "email", "v40001@x.example")
     story.edit_there("contact", remote, "email", "v40002@x.example")
     story.come_to_rest(1)
+    assert conflicts.alerts().exists()
     conflicts.swap(only(), ADA)
     assert not conflicts.alerts().exists()
 

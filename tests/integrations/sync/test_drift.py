@@ -107,6 +107,7 @@ def test_mapping_another_field_answers_the_question(linked, notion):
     notion.remove_field("Contacts", "Phone")
     run_once(linked)
     stream = Stream.objects.get()
+    assert stream.problem_code
     kept = [
         {"remote": one.remote, "local": one.local, "direction": one.direction}
         for one in stream.mappings.all()

@@ -636,6 +636,7 @@ def test_h21_refusal_ends_when_the_value_is_taken_back(play):
     before = here(pk)
     story.edit_here("contact", pk, "job_title", "v20006")
     story.run()
+    assert SetAside.objects.exists()
     story.edit_here("contact", pk, "job_title", before)
     story.run()
     assert not SetAside.objects.exists()

@@ -161,6 +161,7 @@ def test_secrets_are_in_no_response(tenant_client, paired):
         tenant_client.get(address)
         for address in (url("detail", made.pk), url("live", made.pk), url("settings", made.pk))
     ]
+    assert [page.status_code for page in pages] == [200] * len(pages)
     for page in pages:
         assert TOKEN not in page.content.decode()
         assert "credentials" not in page.content.decode()
