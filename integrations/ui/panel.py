@@ -63,6 +63,7 @@ def _place(link: Any, asides: list[SetAside]) -> dict[str, Any]:
         "rules_url": reverse("connections:table_rules", args=[integration.pk, link.stream_id])
         if link.left_out == LeftOut.FILTER
         else "",
+        "mend": _mend(link, asides),
         "direction": words.direction(link.stream.direction, provider.name),
         "state": state,
         "note": note,
@@ -73,6 +74,16 @@ def _place(link: Any, asides: list[SetAside]) -> dict[str, Any]:
         "may_take_up": by_hand,
         "act_url": reverse(f"connections:{act}", args=[integration.pk, link.stream_id, link.pk]),
     }
+
+
+def _mend(link: Any, asides: list[SetAside]) -> dict[str, str] | None:
+    """Where a person does what `_state` says is waited for."""
+    inbox = reverse("inbox:list")
+    if link.left_out:
+        return None
+    if link.is_asked:
+        return {"label": _("Settle"), "url": f"{inbox}#conflicts"}
+    return {"label": _("See what helps"), "url": f"{inbox}?kind=problems"} if asides else None
 
 
 def _state(link: Any, asides: list[SetAside]) -> tuple[str, str]:

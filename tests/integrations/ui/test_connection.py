@@ -188,6 +188,8 @@ def test_conflict_is_settled_in_the_inbox(live, notion, live_tenant):
     conflict = Conflict.objects.get(state="open")
     html = client.get("/inbox/").content.decode()
     assert "+33 1" in html and "+39 2" in html and contact.name in html
+    record = client.get(f"/records/contact/{contact.pk}/").content.decode()
+    assert '<a class="button small" href="/inbox/#conflicts">Settle</a>' in record
     assert (
         client.post(
             reverse("inbox:resolve", args=[conflict.pk], urlconf="config.urls_tenant"), {"winner": "remote"}
