@@ -44,13 +44,18 @@ def match_held(store: Store) -> Iterator[int]:
 
 
 def _look_for_former(store: Store) -> Iterator[int]:
-    """What belonged to one of ours and no page showed is read by id: an index may not have what was made a moment ago."""
+    """What belonged to one of ours and no page showed is read by id: an index may not have what was made a moment ago.
+
+    What is not there any more is forgotten at once: the next slice goes on after it.
+    """
     last = 0
     former = HeldRecord.objects.filter(stream=store.stream, reason="former").order_by("id")
-    while part := list(former.filter(pk__gt=last).values_list("id", "remote_id")[:FETCH]):
-        last = part[-1][0]
-        found = store.adapter.fetch(store.stream.collection, [remote_id for _pk, remote_id in part])
-        apply(store, [record for record in found if not record.deleted])
+    while part := list(former.filter(pk__gt=last).only("remote_id")[:FETCH]):
+        last = part[-1].pk
+        found = store.adapter.fetch(store.stream.collection, [one.remote_id for one in part])
+        alive = {record.id: record for record in found if not record.deleted}
+        gone = [one for one in part if one.remote_id not in alive]
+        apply(store, list(alive.values()), before=partial(_forget, gone))
         yield len(part)
 
 

@@ -147,3 +147,19 @@ def test_a_run_at_work_begins_anew(begin):
         play.integration.runs.filter(state="running").update(state="done")
     play.come_to_rest()
     stand_once(play, 7)
+
+
+def test_matching_anew_ends_in_short_slices_though_some_are_gone_there(begin):
+    play = begin(Profile(tombstones=False))
+    there = [play.new_there("contact", mail=None) for _ in range(4)]
+    play.come_to_rest()
+    restarts.match_anew(play.streams["contact"])
+    for remote in there[:2]:
+        play.trash_there(remote)
+    slices = 0
+    while play.run(seconds=0) == "slice over":
+        slices += 1
+        assert slices < 20
+    play.come_to_rest()
+    assert set(there[2:]) < set(linked().values()) and not HeldRecord.objects.exists()
+    stand_once(play, 4)
