@@ -89,8 +89,8 @@ def _set_aside() -> list[dict[str, Any]]:
         said = ngettext("%(n)s record is set aside", "%(n)s records are set aside", number["others"])
         things = problems.count() - number["tables"]
         why = ngettext(
-            "It is one thing to mend. The others go on.",
-            "They are %(n)s things to mend, by cause. The others go on.",
+            "One cause to mend; all other records go on.",
+            "%(n)s causes to mend; all other records go on.",
             things,
         )
         found.append(

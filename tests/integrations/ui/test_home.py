@@ -88,7 +88,7 @@ def test_home_the_badge_and_the_connection_count_the_same_things(tenant_client, 
     assert page.context["inbox_count"] == 2  # one cause of six, one table in which to choose
     assert page.context["connections"][0]["status"] == "2 things need a look."
     waiting = {one["title"]: one["text"] for one in page.context["needs"]}
-    assert waiting["6 records are set aside"] == "It is one thing to mend. The others go on."
+    assert waiting["6 records are set aside"] == "One cause to mend; all other records go on."
     assert waiting["2 records have several possible partners"].startswith("They are in 1 table")
     assert "2 things in the inbox" in page.content.decode()
 
