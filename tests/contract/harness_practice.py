@@ -216,6 +216,9 @@ class Giver:
     def give(self, integration: Any) -> Mapping[str, str]:
         return self.harness.credentials
 
+    def taken(self, integration: Any, credentials: Mapping[str, str]) -> None:
+        """There is no other key that could end."""
+
     def take_back(self, integration: Any, clear: bool) -> None:
         """The suite looks after it."""
 

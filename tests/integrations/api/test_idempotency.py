@@ -89,7 +89,9 @@ def test_keys_that_are_none(tenant, api, key):
 
 def test_a_breakdown_leaves_nothing_and_the_key_free(tenant, api, notion):
     made = api.post("integrations", {"provider": "notion"}).json()["id"]
-    IntegrationInstance.objects.filter(pk=made).update(credentials=b"\x01broken, and no key opens it")
+    broken = IntegrationInstance.objects.get(pk=made)
+    broken.credentials = {"nothing": "that the adapter asks for"}  # a row that cannot be, past all checks
+    broken.save(update_fields=["credentials"])
     answer = api.post(f"integrations/{made}/test", Idempotency_Key="k1")
     assert answer.status_code == 500
     assert not Answer.objects.exists()
