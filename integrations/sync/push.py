@@ -72,7 +72,8 @@ def push(store: Store) -> Iterator[int]:
             last = min(last, min(store.partners) - 1)
             store.met |= store.partners.keys()
             meeting.meet(store, sorted({one for some in store.partners.values() for one in some}))
-        yield len(intended)
+        if intended:  # else no place to stop: the next slice would begin with the same ones that have just met
+            yield len(intended)
 
 
 def _unmet(store: Store, chunk: Sequence[Intended], met: set[int]) -> list[Intended]:

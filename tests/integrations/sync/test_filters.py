@@ -225,6 +225,19 @@ def test_a_twin_outside_the_filter_is_paired_and_not_doubled(play):
     play.check()
 
 
+def test_one_outside_that_turns_out_to_be_another_keeps_no_run_of_short_slices_going(play):
+    set_filters(play, there={"score": ("gte", "100")})
+    Stream.objects.update(match_fields=["email", "name"])
+    play.new_there("contact", name="Ada", mail="one@x.example", score="50")
+    play.come_to_rest()
+    ours = play.new_here("contact", name="Ada", email="two@x.example", score="150")
+    slices = 0
+    while play.run(seconds=0) == "slice over":
+        slices += 1
+        assert slices < 10
+    assert linked().keys() == {ours} and len(play.world.alive("contacts")) == 2
+
+
 def test_a_condition_on_a_field_that_is_not_mapped_is_read_too(play):
     set_filters(play, there={"own": ("contains", "kept")})
     inside = play.new_there("contact")
