@@ -201,13 +201,17 @@ class Rules:
             "on_drift": dict(Drift.choices),
         }
         if setting in choices:
-            return str(choices[setting][value]) if value is not None else ""
+            return str(choices[setting].get(value, value)) if value is not None else ""
         if setting == "match_fields":
             return ", ".join(self._label(name) for name in value or ())
         if setting == "filters":
             return " ".join(part["sentence"] for part in Conditions.given(self.stream, value or {}).context())
         if setting.startswith("field:"):
-            rule = choices["policy"][value["policy"]] if value and value["policy"] else _("As the table")
+            rule = (
+                choices["policy"].get(value["policy"], value["policy"])
+                if value and value["policy"]
+                else _("As the table")
+            )
             return ", ".join([rule, _("Always tell me")]) if value and value["critical"] else rule
         return str(value)
 

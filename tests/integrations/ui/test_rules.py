@@ -229,3 +229,15 @@ def test_choices_and_what_is_chosen_call_the_tool_by_its_name(tenant_client, pai
     every = tenant_client.get(url("table_rules", paired["integration"].pk, stream.pk)).content.decode()
     assert "<span>Only in: from Notion to here</span><span>Notion wins</span>" in short
     assert "The tool wins" not in short + every and "Notion wins" in every
+
+
+def test_a_choice_that_does_not_exist_is_refused_also_beside_what_somebody_else_saved(
+    tenant, tenant_client, sign_in, member, rules, paired
+):
+    stream = paired["stream"]
+    seen = tenant_client.get(rules).context["seen"] or ""
+    assert sign_in(member("admin"), tenant).post(rules, answers(stream, policy="ask", seen=seen)).status_code == 303
+    answer = tenant_client.post(rules, answers(stream, policy="loudest", seen=seen))
+    assert answer.status_code == 409 and "loudest" in answer.content.decode()
+    stream.refresh_from_db()
+    assert stream.policy == "ask"
